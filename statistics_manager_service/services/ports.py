@@ -1,0 +1,244 @@
+"""What the services ask of a store, and the small objects that pass between them.
+
+The two implementations are SQLite and PostgreSQL, behind one SQL layer in `storage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from statistics_manager_service.core.quantities import Kind
+from statistics_manager_service.core.readings import Int64
+
+DEFAULT_GAP_LIMIT_S = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """A household and its settings. `household_no` is the store's own key of it."""
+
+    household_no: int
+    id: str
+    timezone: str = "UTC"
+    country: str | None = None
+    zone: str | None = None
+    api_key: str | None = None
+    meter_id: str | None = None
+    register_unit: str = "Wh"
+    billing_day: int = 1
+    contracted_power_kva: float | None = None
+    currency: str | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One quantity of one meter in one kind, as declared, and the running figures of what is stored of it.
+
+    modulus_milli, resolution_milli: in milli-units of the quantity; max_power_w in W; None where not declared.
+    first_us, last_us: instants of the first and the last reading (of an interval: its start); None without readings.
+    first_day, last_day: UTC days (since 1970-01-01) of the first and last profile; None without profiles.
+    energy_milliwh, measured_s, estimated_s, sample_count, sample_sum_milli: running totals at the end of last_day.
+    """
+
+    household_no: int
+    channel_no: int
+    meter: str
+    quantity: str
+    kind: Kind
+    unit: str
+    declared: bool = False
+    modulus_milli: int | None = None
+    max_power_w: float | None = None
+    resolution_milli: int | None = None
+    gap_limit_s: int = DEFAULT_GAP_LIMIT_S
+    first_us: int | None = None
+    last_us: int | None = None
+    last_value_milli: int | None = None
+    reading_count: int = 0
+    first_day: int | None = None
+    last_day: int | None = None
+    energy_milliwh: int = 0
+    measured_s: int = 0
+    estimated_s: int = 0
+    sample_count: int = 0
+    sample_sum_milli: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MeterEvent:
+    """A meter was swapped: the old one ended at `old_end_milli`, the new one began at `new_start_milli`."""
+
+    household_no: int
+    event_no: int
+    meter: str
+    quantity: str
+    at_us: int
+    old_end_milli: int
+    new_start_milli: int
+    kind: str = "swap"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceToken:
+    """A token that a device holds. Only the hash of its secret is stored."""
+
+    token_id: str
+    household_no: int
+    household: str
+    secret_hash: str
+    may_write: bool
+    label: str
+    created_us: int
+    expires_us: int | None = None
+    revoked_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stored block of readings of a channel: `block` counts blocks since 1970; `carry` is the state at its start."""
+
+    block: int
+    carry: int | None
+    count: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """A stored day profile: running totals at the start of the UTC day, and the packed quarters."""
+
+    day: int
+    energy_milliwh: int
+    measured_s: int
+    estimated_s: int
+    sample_count: int
+    sample_sum_milli: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A value that a correction has replaced."""
+
+    at_us: int
+    value_milli: int
+    length_us: int
+    replaced_us: int
+
+
+class Directory(Protocol):
+    """Reading of households, channels, events and tokens."""
+
+    def household(self, household: str) -> Household | None: ...
+    def household_by_api_key(self, api_key: str) -> Household | None: ...
+    def household_by_meter_id(self, meter_id: str) -> Household | None: ...
+    def households(self, after: str | None, limit: int) -> list[Household]:
+        """Ordered by id, those whose id is greater than `after`."""
+        ...
+
+    def channels(self, household_no: int) -> list[Channel]:
+        """Ordered by channel_no."""
+        ...
+
+    def channels_of(self, household_nos: Sequence[int]) -> dict[int, list[Channel]]: ...
+    def meter_events(self, household_no: int) -> list[MeterEvent]: ...
+    def device_token(self, token_id: str) -> DeviceToken | None: ...
+    def device_tokens(self, household_no: int) -> list[DeviceToken]: ...
+
+
+class DirectoryWrites(Directory, Protocol):
+    """Changes of households, channels, events and tokens, inside a write transaction."""
+
+    def put_household(self, household: Household) -> Household:
+        """Insert (household_no 0) or update; raises Conflict where api_key or meter_id belongs to another."""
+        ...
+
+    def delete_household(self, household_no: int) -> None:
+        """Erase it and everything of it: readings, revisions, profiles, channels, events, tokens."""
+        ...
+
+    def lock_channels(self, household_nos: Sequence[int]) -> None:
+        """Let no other writer change channels, readings or profiles of these households until the commit."""
+        ...
+
+    def add_channel(self, channel: Channel) -> Channel:
+        """Insert with the household's next channel_no; the channel as stored."""
+        ...
+
+    def update_channels(self, channels: Sequence[Channel]) -> None: ...
+    def add_meter_event(self, event: MeterEvent) -> MeterEvent: ...
+    def delete_meter_event(self, household_no: int, event_no: int) -> None: ...
+    def add_device_token(self, token: DeviceToken) -> None: ...
+    def revoke_device_token(self, token_id: str, at_us: int) -> None: ...
+
+
+class Series(Protocol):
+    """Reading of blocks of readings and of day profiles."""
+
+    def blocks(self, household_no: int, channel_no: int, first: int, last: int) -> list[Block]:
+        """The blocks first..last, both included, ordered."""
+        ...
+
+    def blocks_before(self, household_no: int, channel_no: int, block: int, limit: int) -> list[Block]:
+        """The nearest non-empty blocks before `block`, ordered."""
+        ...
+
+    def blocks_after(self, household_no: int, channel_no: int, block: int, limit: int) -> list[Block]:
+        """The nearest non-empty blocks after `block`, ordered."""
+        ...
+
+    def profiles(self, household_no: int, channel_no: int, first_day: int, last_day: int) -> list[ProfileRow]:
+        """The rows of the days first..last, both included, ordered."""
+        ...
+
+    def profiles_on(self, keys: Sequence[tuple[int, int]], days: Int64) -> dict[tuple[int, int], list[ProfileRow]]:
+        """The rows of the given days of many channels: {(household_no, channel_no): rows ordered by day}."""
+        ...
+
+    def revisions(self, household_no: int, channel_no: int, start_us: int, end_us: int) -> list[Revision]: ...
+
+
+class SeriesWrites(Series, Protocol):
+    """Changes of blocks and profiles, inside a write transaction."""
+
+    def put_blocks(self, rows: Sequence[tuple[int, int, int, int | None, int, bytes]]) -> None:
+        """Insert or replace rows of (household_no, channel_no, block, carry, count, body)."""
+        ...
+
+    def put_profiles(self, rows: Sequence[tuple[int, int, int, int, int, int, int, int, bytes]]) -> None:
+        """Insert or replace rows of (household_no, channel_no, day, five running totals, body)."""
+        ...
+
+    def shift_profiles(self, household_no: int, channel_no: int, after_day: int, totals: tuple[int, ...]) -> None:
+        """Add constants to the five running totals of all days after `after_day`."""
+        ...
+
+    def delete_profiles(self, household_no: int, channel_no: int) -> None: ...
+    def add_revisions(self, rows: Sequence[tuple[int, int, int, int, int, int]]) -> None:
+        """Insert rows of (household_no, channel_no, at_us, value_milli, length_us, replaced_us)."""
+        ...
+
+
+class ReadView(Directory, Series, Protocol):
+    """One consistent look at the store."""
+
+
+class WriteView(DirectoryWrites, SeriesWrites, Protocol):
+    """One write transaction."""
+
+
+class Store(Protocol):
+    """The store: reading and writing transactions."""
+
+    def reading(self) -> AbstractContextManager[ReadView]: ...
+    def writing(self) -> AbstractContextManager[WriteView]:
+        """Commits at the end of the block, rolls back on an exception. Raises Unavailable where the store is down."""
+        ...
+
+    def check(self) -> None:
+        """Raises Unavailable where the store does not answer."""
+        ...
