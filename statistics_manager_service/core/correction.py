@@ -229,16 +229,19 @@ class _Falls:
 
     def _spike(self, good: int, behind: int, tolerance: int) -> int | None:
         """The good reading before a run that ends at `good`, from which `behind` is plausible; None without one."""
-        first = self._segment_start(behind)
-        begins = int(np.searchsorted(self.at, self.at[good] - RUN_LIMIT_US))
-        lowest = min(begins - 1, good - FEW - int(self.aside[max(first, good - 4 * FEW) : good].sum()))
-        for candidate in range(good - 1, max(lowest, first) - 1, -1):
-            if self.aside[candidate]:
-                continue
-            if self._plausible(candidate, behind, 0, tolerance):
+        first, count, candidate = self._segment_start(behind), 0, good
+        while True:
+            count += not self.aside[candidate]
+            if count > FEW and self.at[good] - self.at[candidate] > RUN_LIMIT_US:
+                break
+            candidate -= 1
+            if candidate < first:
+                candidate = -1 if first == 0 else first
+                break
+            if not self.aside[candidate] and self._plausible(candidate, behind, 0, tolerance):
                 self._looked(candidate, behind)
                 return candidate
-        self._looked(lowest if lowest >= first or first == 0 else first, behind)
+        self._looked(candidate, behind)
         return None
 
     def _dip(self, good: int, behind: int, tolerance: int, most: int) -> int | None:

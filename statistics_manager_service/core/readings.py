@@ -22,7 +22,7 @@ class WireReadings:
     unit: such as "kWh"; None where the protocol tells none (then the household's or the quantity's default).
     interval_us: (n,) int64 lengths, for intervals only; None where none was told.
     stamp_end: the instants are the ends of the intervals.
-    index: (n,) int64, place of each reading in the input (row, element or line), for refusals that name it; None: 0, 1, …
+    index: (n,) int64, place of each reading in the input (row, element or line), which refusals name; None: 0, 1, …
     where: name of the channel's place in the input, such as "readings[0]".
     """
 

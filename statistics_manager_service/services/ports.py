@@ -219,7 +219,7 @@ class SeriesWrites(Series, Protocol):
 
     def delete_profiles(self, household_no: int, channel_no: int) -> None: ...
     def add_revisions(self, rows: Sequence[tuple[int, int, int, int, int, int]]) -> None:
-        """Insert rows of (household_no, channel_no, at_us, value_milli, length_us, replaced_us)."""
+        """Insert rows of (household_no, channel_no, at_us, replaced_us, value_milli, length_us)."""
         ...
 
 

@@ -1,0 +1,129 @@
+"""Day profiles: the 96 quarter-hours of a channel's UTC day, packed into a few hundred bytes.
+
+Layout, little-endian. Byte 0: format version (1). Byte 1: bytes an energy (0, 4 or 8; 0: all are zero). Byte 2: number of
+quality runs. Byte 3: bytes 1 where samples follow. Then the runs, each (quarters: u8, measured seconds: u16, estimated
+seconds: u16); then 96 energies; then, of samples, count (u32), and sum, smallest, largest, each as (bytes a value: u8,
+base: i64) and 96 values above the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.core.units import QUARTERS_PER_DAY
+
+VERSION = 1
+_HEAD = 4
+_RUN = np.dtype([("quarters", "u1"), ("measured_s", "<u2"), ("estimated_s", "<u2")])
+_WIDTHS = (1, 2, 4)
+
+
+@dataclass(slots=True)
+class Days:
+    """The quarter-hours of r day profiles, each column (r, 96) int64.
+
+    energy_milliwh; measured_s and estimated_s: 0..900. count, total, low, high: samples in milli-units, or None where
+    the channel has none.
+    """
+
+    energy_milliwh: Int64
+    measured_s: Int64
+    estimated_s: Int64
+    count: Int64 | None = None
+    total: Int64 | None = None
+    low: Int64 | None = None
+    high: Int64 | None = None
+
+    @classmethod
+    def empty(cls, days: int, with_samples: bool) -> Days:
+        """Days of which nothing is known."""
+        columns = 7 if with_samples else 3
+        return cls(*(np.zeros((days, QUARTERS_PER_DAY), np.int64) for _ in range(columns)))
+
+    @property
+    def columns(self) -> list[Int64]:
+        """The columns that there are, in the order of the fields."""
+        found = (self.energy_milliwh, self.measured_s, self.estimated_s, self.count, self.total, self.low, self.high)
+        return [column for column in found if column is not None]
+
+
+def pack_days(days: Days) -> list[bytes]:
+    """The bodies of day profiles."""
+    energy = days.energy_milliwh
+    narrow = energy.astype("<i4")
+    zero = np.all(energy == 0, axis=1)
+    wide = np.any(energy != narrow, axis=1)
+    quality = days.measured_s * 1024 + days.estimated_s
+    uniform = np.all(quality == quality[:, :1], axis=1)
+    bodies = []
+    for i in range(len(energy)):
+        if uniform[i]:
+            runs = np.array([(QUARTERS_PER_DAY, days.measured_s[i, 0], days.estimated_s[i, 0])], _RUN)
+        else:
+            begins = np.flatnonzero(np.diff(quality[i], prepend=-1))
+            runs = np.empty(len(begins), _RUN)
+            runs["quarters"] = np.diff(begins, append=QUARTERS_PER_DAY)
+            runs["measured_s"] = days.measured_s[i, begins]
+            runs["estimated_s"] = days.estimated_s[i, begins]
+        width = 0 if zero[i] else 8 if wide[i] else 4
+        data = b"" if zero[i] else energy[i].astype("<i8").tobytes() if wide[i] else narrow[i].tobytes()
+        head = bytes((VERSION, width, len(runs), days.count is not None))
+        bodies.append(head + runs.tobytes() + data + _pack_samples(days, i))
+    return bodies
+
+
+def _pack_samples(days: Days, i: int) -> bytes:
+    if days.count is None or days.total is None or days.low is None or days.high is None:
+        return b""
+    parts = [days.count[i].astype("<u4").tobytes()]
+    for column in (days.total, days.low, days.high):
+        base = int(column[i].min())
+        above = column[i] - base
+        width = next((w for w in _WIDTHS if int(above.max()) < 1 << (8 * w)), 8)
+        parts += [bytes((width,)), base.to_bytes(8, "little", signed=True), above.astype(f"<u{width}").tobytes()]
+    return b"".join(parts)
+
+
+def unpack_days(bodies: Sequence[bytes]) -> Days:
+    """The quarter-hours of day profiles. Raises ValueError for a body of another format version."""
+    days = len(bodies)
+    with_samples = any(body[3] for body in bodies)
+    # Full days of one form, the usual case, are read in one go.
+    whole = bytes((VERSION, 4, 1, 0))
+    size = _HEAD + _RUN.itemsize + 4 * QUARTERS_PER_DAY
+    if days and all(len(body) == size and body[:_HEAD] == whole for body in bodies):
+        matrix = np.frombuffer(b"".join(bodies), np.uint8).reshape(days, size)
+        runs = matrix[:, _HEAD : _HEAD + _RUN.itemsize].copy().view(_RUN)
+        energy = matrix[:, _HEAD + _RUN.itemsize :].copy().view("<i4").astype(np.int64)
+        measured = np.repeat(runs["measured_s"].astype(np.int64), QUARTERS_PER_DAY, axis=1)
+        estimated = np.repeat(runs["estimated_s"].astype(np.int64), QUARTERS_PER_DAY, axis=1)
+        return Days(energy, measured, estimated)
+    out = Days.empty(days, with_samples)
+    for i, body in enumerate(bodies):
+        _unpack_one(out, i, body)
+    return out
+
+
+def _unpack_one(out: Days, i: int, body: bytes) -> None:
+    version, width, run_count, has_samples = body[:_HEAD]
+    if version != VERSION:
+        raise ValueError(f"a day profile has format version {version}, and this program reads {VERSION}")
+    runs = np.frombuffer(body, _RUN, run_count, _HEAD)
+    out.measured_s[i] = np.repeat(runs["measured_s"], runs["quarters"])
+    out.estimated_s[i] = np.repeat(runs["estimated_s"], runs["quarters"])
+    place = _HEAD + _RUN.itemsize * run_count
+    if width:
+        out.energy_milliwh[i] = np.frombuffer(body, f"<i{width}", QUARTERS_PER_DAY, place)
+        place += width * QUARTERS_PER_DAY
+    if not has_samples or out.count is None or out.total is None or out.low is None or out.high is None:
+        return
+    out.count[i] = np.frombuffer(body, "<u4", QUARTERS_PER_DAY, place)
+    place += 4 * QUARTERS_PER_DAY
+    for column in (out.total, out.low, out.high):
+        width, base = body[place], int.from_bytes(body[place + 1 : place + 9], "little", signed=True)
+        column[i] = np.frombuffer(body, f"<u{width}", QUARTERS_PER_DAY, place + 9).astype(np.int64) + base
+        place += 9 + width * QUARTERS_PER_DAY

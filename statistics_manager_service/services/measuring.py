@@ -1,0 +1,248 @@
+"""Measures of one household over buckets: flows from their sources, means of samples, what is derived from flows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from statistics_manager_service.core.balance import DERIVED, WHOLE_HOUSE, Derived, combine, rate
+from statistics_manager_service.core.grid import quarter_after, quarter_of
+from statistics_manager_service.core.quantities import ANSWER_UNIT, QUANTITIES, Dimension, Kind
+from statistics_manager_service.core.readings import Float64, Int64
+from statistics_manager_service.core.units import MILLI, MILLIWH_PER_KWH, QUARTER_US, US_PER_S
+from statistics_manager_service.services.ports import Channel, ReadView
+from statistics_manager_service.services.totals import COUNT, ENERGY, ESTIMATED, MEASURED, SUM, totals_at
+
+MEASURES = tuple(dict.fromkeys((*QUANTITIES, *DERIVED)))
+
+
+@dataclass(slots=True)
+class Column:
+    """One measure over n buckets.
+
+    value: (n,) float64 in `unit`, NaN where unknown. coverage, estimated: (n,) shares of the bucket's elapsed time that
+    are measured, estimated. total: over the whole range, NaN where unknown.
+    """
+
+    measure: str
+    meter: str | None
+    unit: str
+    value: Float64
+    coverage: Float64
+    estimated: Float64
+    total: float
+
+
+@dataclass(slots=True)
+class Flow:
+    """Energy between edges: (n,) int64 milliwatt-hours and seconds; begins_us: where the first source begins, or None."""
+
+    energy_milliwh: Int64
+    measured_s: Int64
+    estimated_s: Int64
+    begins_us: int | None
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Where anything is known of it."""
+        return (self.measured_s + self.estimated_s > 0) | (self.energy_milliwh != 0)
+
+
+class Measurer:
+    """Works out measures of a household's channels between edges."""
+
+    def __init__(self, view: ReadView, channels: Sequence[Channel], edges_us: Int64) -> None:
+        self._view, self._channels, self._edges_us = view, channels, edges_us
+        self._elapsed_s = np.diff(edges_us) / US_PER_S
+
+    def column(self, measure: str, meter: str | None) -> Column:
+        """A measure of the household, or of one of its meters."""
+        if measure in DERIVED and (meter is None or measure not in QUANTITIES):
+            return self._derived(DERIVED[measure])
+        quantity = QUANTITIES[measure]
+        channels = [c for c in self._channels if meter is None or c.meter == meter]
+        if quantity.dimension is Dimension.ENERGY:
+            return self._energy(measure, meter, flow_between(self._view, sources(channels, measure), self._edges_us))
+        return self._mean(measure, meter, [c for c in channels if c.quantity == measure])
+
+    def _shares(self, measured_s: Int64 | Float64, estimated_s: Int64 | Float64) -> tuple[Float64, Float64]:
+        elapsed = np.maximum(self._elapsed_s, 1e-6)
+        return np.minimum(measured_s / elapsed, 1.0), np.minimum(estimated_s / elapsed, 1.0)
+
+    def _energy(self, measure: str, meter: str | None, flow: Flow) -> Column:
+        known = flow.known
+        value = np.where(known, flow.energy_milliwh / MILLIWH_PER_KWH, np.nan)
+        total = int(flow.energy_milliwh.sum()) / MILLIWH_PER_KWH if known.any() else np.nan
+        return Column(measure, meter, "kWh", value, *self._shares(flow.measured_s, flow.estimated_s), total)
+
+    def _mean(self, measure: str, meter: str | None, channels: Sequence[Channel]) -> Column:
+        """Mean of the samples. Powers of several meters add up; of other quantities all samples count alike."""
+        dimension = QUANTITIES[measure].dimension
+        scale = MILLI * MILLI if dimension is Dimension.RATIO else MILLI
+        buckets = len(self._edges_us) - 1
+        if not channels:
+            nothing = np.zeros(buckets)
+            return Column(measure, meter, ANSWER_UNIT[dimension], np.full(buckets, np.nan), nothing, nothing, np.nan)
+        steps = np.diff(totals_at(self._view, channels, self._edges_us), axis=1)
+        if dimension is not Dimension.POWER:
+            steps = steps.sum(axis=0, keepdims=True)
+        count, total = steps[:, :, COUNT], steps[:, :, SUM]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = total / count
+            whole = total.sum(axis=1) / count.sum(axis=1)
+        # a meter without samples in a bucket leaves the others' sum; none at all is unknown
+        known, whole_known = count.any(axis=0), count.any()
+        value = np.where(known, np.nansum(means, axis=0), np.nan) / scale
+        overall = float(np.nansum(whole)) / scale if whole_known else np.nan
+        coverage, _ = self._shares(steps[:, :, MEASURED].mean(axis=0), steps[0, :, ESTIMATED])
+        return Column(measure, meter, ANSWER_UNIT[dimension], value, coverage, np.zeros(buckets), overall)
+
+    def _derived(self, one: Derived) -> Column:
+        """A measure of several flows: over the time in which all of them are known."""
+        found = {flow: sources(self._channels, f"energy_{flow}") for flow in one.flows}
+        if one.name == "energy_consumption" and not any(found.values()):
+            house = [c for c in self._channels if c.meter in WHOLE_HOUSE]
+            return self._energy(one.name, None, flow_between(self._view, sources(house, one.name), self._edges_us))
+        present = {flow: channels for flow, channels in found.items() if channels}
+        buckets = len(self._edges_us) - 1
+        if not all(flow in present for flow in one.needs):
+            nothing = np.zeros(buckets)
+            unit = "kWh" if one.denominator is None else "1"
+            return Column(one.name, None, unit, np.full(buckets, np.nan), nothing, nothing, np.nan)
+        flows = {flow: flow_between(self._view, some, self._edges_us) for flow, some in present.items()}
+        common = _common(flows, self._edges_us)
+        if common is None:  # somewhere a flow is not known: look at each quarter-hour
+            fine_us, first = _fine_edges(self._edges_us)
+            flows = {flow: flow_between(self._view, some, fine_us) for flow, some in present.items()}
+            common = _common_quarters(flows, fine_us, first)
+        energies, measured_s, estimated_s, known = common
+        numerator = combine(one.numerator, energies)
+        shares = self._shares(measured_s, estimated_s)
+        if one.denominator is None:
+            value = np.where(known, numerator / MILLIWH_PER_KWH, np.nan)
+            total = int(numerator.sum()) / MILLIWH_PER_KWH if known.any() else np.nan
+            return Column(one.name, None, "kWh", value, *shares, total)
+        denominator = combine(one.denominator, energies)
+        whole = rate(numerator.sum(keepdims=True), denominator.sum(keepdims=True), known.any(keepdims=True))
+        return Column(one.name, None, "1", rate(numerator, denominator, known), *shares, float(whole[0]))
+
+
+Common = tuple[dict[str, Int64], Int64, Int64, NDArray[np.bool_]]
+
+
+def _common(flows: dict[str, Flow], edges_us: Int64) -> Common | None:
+    """The flows as they are where each is known all of the time since it began; None where one is not."""
+    elapsed = edges_us[1:] // US_PER_S - edges_us[:-1] // US_PER_S
+    for flow in flows.values():
+        absent = edges_us[1:] <= (edges_us[-1] if flow.begins_us is None else flow.begins_us)
+        complete = flow.measured_s + flow.estimated_s >= elapsed
+        if not (complete | absent).all():
+            return None
+    energies = {name: flow.energy_milliwh for name, flow in flows.items()}
+    present = [flow for flow in flows.values() if flow.begins_us is not None]
+    some = present or list(flows.values())
+    known: NDArray[np.bool_] = np.logical_or.reduce([flow.known for flow in some])
+    counted = [np.where(flow.known, flow.measured_s, elapsed * known) for flow in some]
+    measured: Int64 = np.minimum.reduce(counted)
+    return energies, measured, np.where(known, elapsed - measured, 0), known
+
+
+def _fine_edges(edges_us: Int64) -> tuple[Int64, Int64]:
+    """The edges with all quarter-hours between them, and the place of each bucket's first part."""
+    first, last = quarter_after(int(edges_us[0])), quarter_of(int(edges_us[-1]))
+    fine = np.unique(np.concatenate((edges_us, np.arange(first, last + 1, dtype=np.int64) * QUARTER_US)))
+    return fine, np.searchsorted(fine, edges_us[:-1])
+
+
+def _common_quarters(flows: dict[str, Flow], fine_us: Int64, first: Int64) -> Common:
+    """The sums over those quarter-hours in which every flow that had begun is known."""
+    known = np.zeros(len(fine_us) - 1, np.bool_)
+    lacking = np.zeros(len(fine_us) - 1, np.bool_)
+    measured_s = np.full(len(fine_us) - 1, np.iinfo(np.int64).max)
+    covered_s = measured_s.copy()
+    for flow in flows.values():
+        begun = fine_us[1:] > (fine_us[-1] if flow.begins_us is None else flow.begins_us)
+        known |= flow.known
+        lacking |= begun & ~flow.known
+        measured_s = np.where(begun, np.minimum(measured_s, flow.measured_s), measured_s)
+        covered_s = np.where(begun, np.minimum(covered_s, flow.measured_s + flow.estimated_s), covered_s)
+    good = known & ~lacking
+
+    def summed(column: Int64) -> Int64:
+        return np.add.reduceat(np.where(good, column, 0), first)
+
+    energies = {name: summed(flow.energy_milliwh) for name, flow in flows.items()}
+    measured, covered = summed(measured_s), summed(covered_s)
+    return energies, measured, covered - measured, np.logical_or.reduceat(good, first)
+
+
+@dataclass(slots=True)
+class Sources:
+    """The channels that tell a flow, best first: registers, intervals, and samples of the power where nothing else is."""
+
+    registers: list[Channel]
+    intervals: list[Channel]
+    samples: list[Channel]
+
+    def __bool__(self) -> bool:
+        return bool(self.registers or self.intervals or self.samples)
+
+    @property
+    def channels(self) -> list[Channel]:
+        """All channels that count."""
+        return self.registers + self.intervals + self.samples
+
+
+def sources(channels: Sequence[Channel], quantity: str) -> Sources:
+    """The channels that tell an energy: samples of its power only where no register and no interval does."""
+    some = [c for c in channels if c.first_us is not None]
+    registers = [c for c in some if c.quantity == quantity and c.kind is Kind.REGISTER]
+    intervals = [c for c in some if c.quantity == quantity and c.kind is Kind.INTERVAL]
+    power = quantity.replace("energy_", "power_", 1)
+    samples = [c for c in some if c.quantity == power] if not registers and not intervals else []
+    return Sources(registers, intervals, samples)
+
+
+def flow_between(view: ReadView, found: Sources, edges_us: Int64) -> Flow:
+    """What flowed between edges. Where a home has registers and intervals of a flow, the registers tell the time from
+    their first to their last reading, the intervals what lies before and behind."""
+    channels = found.channels
+    begins = min((c.first_us for c in channels if c.first_us is not None), default=None)
+    if not channels:
+        nothing = np.zeros(len(edges_us) - 1, np.int64)
+        return Flow(nothing, nothing, nothing, None)
+    if not (found.registers and found.intervals):
+        steps = np.diff(totals_at(view, channels, edges_us), axis=1)
+        return _joined(channels, steps, edges_us, begins)
+    steps = np.diff(totals_at(view, found.registers, edges_us), axis=1)
+    flow = _joined(found.registers, steps, edges_us, begins)
+    first = quarter_of(min(c.first_us for c in found.registers if c.first_us is not None)) * QUARTER_US
+    last = quarter_after(max(c.last_us for c in found.registers if c.last_us is not None)) * QUARTER_US
+    for clipped in (np.minimum(edges_us, first), np.maximum(edges_us, last)):
+        more = _joined(found.intervals, np.diff(totals_at(view, found.intervals, clipped), axis=1), clipped, begins)
+        flow.energy_milliwh = flow.energy_milliwh + more.energy_milliwh
+        flow.measured_s = flow.measured_s + more.measured_s
+        flow.estimated_s = flow.estimated_s + more.estimated_s
+    return flow
+
+
+def _joined(channels: Sequence[Channel], steps: Int64, edges_us: Int64, begins: int | None) -> Flow:
+    """The sum of channels (c, n, 5). Their times are shared out: registers side by side are covered as their mean over
+    those that have begun and not ended; intervals of one flow fill each other's gaps."""
+    if len(channels) == 1:
+        one = steps[0]
+        return Flow(one[:, ENERGY], one[:, MEASURED], one[:, ESTIMATED], begins)
+    whole = steps.sum(axis=0)
+    measured, estimated = whole[:, MEASURED], whole[:, ESTIMATED]
+    if channels[0].kind is Kind.INTERVAL:
+        elapsed = edges_us[1:] // US_PER_S - edges_us[:-1] // US_PER_S
+        measured = np.minimum(measured, elapsed)
+    else:
+        spans = [(c.first_us, c.last_us) for c in channels if c.first_us is not None and c.last_us is not None]
+        alive = sum(((edges_us[1:] > a) & (edges_us[:-1] < b)).astype(np.int64) for a, b in spans)
+        alive = np.maximum(alive, 1)
+        measured, estimated = measured // alive, estimated // alive
+    return Flow(whole[:, ENERGY], measured, estimated, begins)

@@ -1,0 +1,397 @@
+"""A stretch of a channel's readings: the blocks around a change, as far as the change can reach.
+
+A late reading, a glitch that a new reading makes plain, a correction: each changes verdicts and quarter-hours near it,
+and nothing further off. A stretch is loaded from the block before the change on; after correction it tells whether it
+was wide enough (every decision was taken inside it, and beyond its ends nothing changes), else it is widened and
+corrected again. The result is the same, bit for bit, as that of correcting the whole channel at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from statistics_manager_service.core.blocks import pack_block, unpack_block
+from statistics_manager_service.core.correction import (
+    DEFAULT_MAX_POWER_W,
+    SET_ASIDE,
+    RegisterLimits,
+    Verdict,
+    correct_registers,
+)
+from statistics_manager_service.core.grid import BLOCK_US, block_of, quarter_after, quarter_of
+from statistics_manager_service.core.lines import Lines, interval_lines, interval_verdicts, register_lines
+from statistics_manager_service.core.quantities import Kind
+from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.core.units import QUARTER_US, US_PER_S
+from statistics_manager_service.services.ports import Block, Channel, MeterEvent, ReadView
+
+_NO_INTS = np.zeros(0, np.int64)
+_WIDEN_BLOCKS = 4
+_EVERYTHING = 10**9
+
+
+def limits_of(channel: Channel) -> RegisterLimits:
+    """What correction takes a register to be able to do."""
+    return RegisterLimits(
+        max_power_w=DEFAULT_MAX_POWER_W if channel.max_power_w is None else channel.max_power_w,
+        resolution_milli=channel.resolution_milli or 0,
+        modulus_milli=channel.modulus_milli,
+        gap_limit_us=channel.gap_limit_s * US_PER_S,
+    )
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Readings of one channel, and what is to be done with them.
+
+    at_us, value_milli, length_us (intervals only), verdict: (n,) columns. changed: (n,) bool, new or other than stored.
+    at_start, at_end: nothing is stored before, behind. old_end_us: how far corrected intervals reached before.
+    After `correct`: carries (a block's state at its start), first_quarter and end_quarter of what has to be folded anew.
+    """
+
+    channel: Channel
+    events: Sequence[MeterEvent] = ()
+    at_us: Int64 = field(default_factory=lambda: _NO_INTS)
+    value_milli: Int64 = field(default_factory=lambda: _NO_INTS)
+    length_us: Int64 | None = None
+    verdict: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    changed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    at_start: bool = True
+    at_end: bool = True
+    first_block: int = 0
+    last_block: int = 0
+    stored: dict[int, int | None] = field(default_factory=dict)
+    carries: dict[int, int | None] = field(default_factory=dict)
+    old_end_us: int = 0
+    first_quarter: int = 0
+    end_quarter: int = 0
+
+    # --- loading ------------------------------------------------------------------------------------------------------
+
+    def load(self, view: ReadView, first_us: int, last_us: int) -> None:
+        """Load the blocks that hold first_us … last_us, the one before and the one behind."""
+        channel = self.channel
+        self.first_block, self.last_block = block_of(first_us), block_of(last_us)
+        if channel.first_us is None or channel.last_us is None:
+            self._take([])
+            return
+        key = (channel.household_no, channel.channel_no)
+        blocks = view.blocks(*key, self.first_block, self.last_block)
+        self._take(blocks)
+        if block_of(channel.first_us) < self.first_block:
+            self.at_start = False
+            self.widen_left(view)
+        if block_of(channel.last_us) > self.last_block:
+            self.at_end = False
+            self.widen_right(view, 1)
+
+    def load_all(self, view: ReadView) -> None:
+        """Load the whole channel, every reading to be thought over again."""
+        key = (self.channel.household_no, self.channel.channel_no)
+        blocks = view.blocks(*key, -_EVERYTHING, _EVERYTHING)
+        if blocks:
+            self.first_block, self.last_block = blocks[0].block, blocks[-1].block
+        self._take(blocks)
+
+    def widen_left(self, view: ReadView) -> None:
+        """Load earlier blocks, to the next one at whose start correction can begin anew."""
+        channel, limit = self.channel, 1
+        while not self.at_start:
+            blocks = view.blocks_before(channel.household_no, channel.channel_no, self.first_block, limit)
+            self._take(blocks, before=True)
+            self.at_start = channel.first_us is not None and block_of(channel.first_us) >= self.first_block
+            if self._is_start(blocks[0]):
+                return
+            limit = _WIDEN_BLOCKS
+
+    def _is_start(self, block: Block) -> bool:
+        """Whether correction can begin anew at the start of a block."""
+        return block.carry == 0 if self.channel.kind is Kind.INTERVAL else block.carry is not None
+
+    def widen_right(self, view: ReadView, limit: int = _WIDEN_BLOCKS) -> None:
+        """Load later blocks."""
+        channel = self.channel
+        blocks = view.blocks_after(channel.household_no, channel.channel_no, self.last_block, limit)
+        self._take(blocks)
+        self.at_end = channel.last_us is not None and block_of(channel.last_us) <= self.last_block
+
+    def _take(self, blocks: list[Block], before: bool = False) -> None:
+        if not blocks:
+            return
+        parts = [unpack_block(block.body) for block in blocks]
+        own = (self.at_us, self.value_milli, self.length_us, self.verdict)
+        parts = [*parts, own] if before else [own, *parts]
+        parts = [part for part in parts if len(part[0])]
+        if len(parts) == 1:
+            self.at_us, self.value_milli, self.length_us, self.verdict = parts[0]
+        else:
+            self.at_us = np.concatenate([part[0] for part in parts])
+            self.value_milli = np.concatenate([part[1] for part in parts])
+            self.verdict = np.concatenate([part[3] for part in parts])
+            if self.channel.kind is Kind.INTERVAL:
+                self.length_us = np.concatenate([part[2] for part in parts if part[2] is not None])
+        fresh = np.zeros(len(self.at_us) - len(self.changed), np.bool_)
+        self.changed = np.concatenate((fresh, self.changed) if before else (self.changed, fresh))
+        self.stored |= {block.block: block.carry for block in blocks}
+        self.first_block = min(self.first_block, blocks[0].block)
+        self.last_block = max(self.last_block, blocks[-1].block)
+
+    # --- merging ------------------------------------------------------------------------------------------------------
+
+    def merge(self, at_us: Int64, value_milli: Int64, length_us: Int64 | None) -> list[tuple[int, int, int]]:
+        """Put readings in; of one instant the last one counts. Returns what they replaced: (at, value, length).
+
+        at_us, value_milli, length_us: (n,) in the order in which they came.
+        """
+        order = np.argsort(at_us, kind="stable")
+        at_us, value_milli = at_us[order], value_milli[order]
+        length_us = None if length_us is None else length_us[order]
+        replaced: list[tuple[int, int, int]] = []
+        twice = at_us[1:] == at_us[:-1]
+        if twice.any():
+            last = np.append(~twice, True)
+            lost = np.flatnonzero(~last)
+            following = lost + 1
+            differs = value_milli[lost] != value_milli[following]
+            if length_us is not None:
+                differs |= length_us[lost] != length_us[following]
+            replaced += _rows(at_us, value_milli, length_us, lost[differs])
+            at_us, value_milli = at_us[last], value_milli[last]
+            length_us = None if length_us is None else length_us[last]
+        if not len(self.at_us) or at_us[0] > self.at_us[-1]:  # a live stream: all of it is new
+            self._append(at_us, value_milli, length_us)
+            return replaced
+        place = np.searchsorted(self.at_us, at_us)
+        inside = np.minimum(place, len(self.at_us) - 1)
+        known = self.at_us[inside] == at_us
+        other = known & (self.value_milli[inside] != value_milli)
+        if length_us is not None and self.length_us is not None:
+            other |= known & (self.length_us[inside] != length_us)
+        spot = inside[other]
+        replaced += _rows(self.at_us, self.value_milli, self.length_us, spot)
+        if len(spot):
+            if length_us is not None and self.length_us is not None:
+                self.old_end_us = int((self.at_us[spot] + self.length_us[spot]).max())
+                self.length_us = _with(self.length_us, spot, length_us[other])
+            self.value_milli = _with(self.value_milli, spot, value_milli[other])
+            self.changed[spot] = True
+        new = ~known
+        if new.any():
+            where = place[new]
+            self.at_us = np.insert(self.at_us, where, at_us[new])
+            self.value_milli = np.insert(self.value_milli, where, value_milli[new])
+            if length_us is not None and self.length_us is not None:
+                self.length_us = np.insert(self.length_us, where, length_us[new])
+            self.verdict = np.insert(self.verdict, where, np.uint8(Verdict.PLAUSIBLE))
+            self.changed = np.insert(self.changed, where, True)
+        return replaced
+
+    def _append(self, at_us: Int64, value_milli: Int64, length_us: Int64 | None) -> None:
+        count = len(at_us)
+        if len(self.at_us):
+            at_us = np.concatenate((self.at_us, at_us))
+            value_milli = np.concatenate((self.value_milli, value_milli))
+            if length_us is not None and self.length_us is not None:
+                length_us = np.concatenate((self.length_us, length_us))
+        self.at_us, self.value_milli, self.length_us = at_us, value_milli, length_us
+        self.verdict = np.concatenate((self.verdict, np.zeros(count, np.uint8)))
+        self.changed = np.concatenate((self.changed, np.ones(count, np.bool_)))
+
+    # --- after correction ---------------------------------------------------------------------------------------------
+
+    def block_starts(self) -> tuple[Int64, Int64]:
+        """The blocks of the readings, and the row with which each begins."""
+        block = self.at_us // BLOCK_US
+        rows = np.flatnonzero(np.diff(block, prepend=block[0] - 1))
+        return block[rows], rows
+
+    def packed(self, touched: NDArray[np.bool_]) -> list[tuple[int, int, int, int | None, int, bytes]]:
+        """The rows of blocks that hold touched readings or begin in another state than stored."""
+        blocks, starts = self.block_starts()
+        ends = np.append(starts[1:], len(self.at_us))
+        any_touched = np.logical_or.reduceat(touched, starts)
+        out = []
+        for block, first, end, is_touched in zip(
+            blocks.tolist(), starts.tolist(), ends.tolist(), any_touched.tolist(), strict=True
+        ):
+            carry = self.carries[block]
+            if not is_touched and block in self.stored and self.stored[block] == carry:
+                continue
+            length = None if self.length_us is None else self.length_us[first:end]
+            body = pack_block(self.at_us[first:end], self.value_milli[first:end], length, self.verdict[first:end])
+            out.append((self.channel.household_no, self.channel.channel_no, block, carry, end - first, body))
+        return out
+
+
+def _rows(at_us: Int64, value: Int64, length_us: Int64 | None, rows: Int64) -> list[tuple[int, int, int]]:
+    lengths = np.zeros(len(rows), np.int64) if length_us is None else length_us[rows]
+    return list(zip(at_us[rows].tolist(), value[rows].tolist(), lengths.tolist(), strict=True))
+
+
+def _with(column: Int64, rows: Int64, value: Int64) -> Int64:
+    copy = column.copy()
+    copy[rows] = value
+    return copy
+
+
+@dataclass(slots=True)
+class Corrections:
+    """The lines of the stretches that are wide enough, and which of their readings were touched."""
+
+    lines: Lines
+    touched: list[NDArray[np.bool_]]
+    wide_left: list[bool]
+    wide_right: list[bool]
+
+
+def offsets_of(columns: Sequence[Int64]) -> Int64:
+    """Where each of some columns begins when they are joined, (c+1,)."""
+    return np.cumsum([0, *(len(column) for column in columns)])
+
+
+def correct(stretches: list[Stretch]) -> Corrections:
+    """Correct stretches of one kind of channel, all at once.
+
+    Sets each stretch's verdicts, carries and quarters to fold; tells which are not wide enough, to the left or right.
+    """
+    kind = stretches[0].channel.kind
+    if kind is Kind.REGISTER:
+        return _correct_registers(stretches)
+    if kind is Kind.INTERVAL:
+        return _correct_intervals(stretches)
+    return _sample_stretches(stretches)
+
+
+def _with_swaps(one: Stretch) -> tuple[Int64, Int64, NDArray[np.bool_]]:
+    """Instants, values and marks of the readings, with two rows for each swap inside what is loaded."""
+    at, value = one.at_us, one.value_milli
+    marks = np.zeros(len(at), np.bool_)
+    for event in sorted(one.events, key=lambda event: event.at_us):
+        if (not one.at_start and event.at_us <= at[0]) or (not one.at_end and event.at_us > at[-1]):
+            continue
+        place = int(np.searchsorted(at, event.at_us))
+        if place < len(at) and at[place] == event.at_us and not marks[place]:
+            # a reading at the very instant belongs to the meter whose value is nearer
+            place += abs(value[place] - event.old_end_milli) < abs(value[place] - event.new_start_milli)
+        at = np.insert(at, place, [event.at_us, event.at_us])
+        value = np.insert(value, place, [event.old_end_milli, event.new_start_milli])
+        marks = np.insert(marks, place, [True, True])
+    return at, value, marks
+
+
+def _correct_registers(stretches: list[Stretch]) -> Corrections:
+    limits = [limits_of(one.channel) for one in stretches]
+    columns = [
+        _with_swaps(one) if one.events else (one.at_us, one.value_milli, np.zeros(len(one.at_us), np.bool_))
+        for one in stretches
+    ]
+    offsets = offsets_of([column[0] for column in columns])
+    at_us, value, swap = (np.concatenate([column[i] for column in columns]) for i in range(3))
+    hold = np.array([0 if one.at_start else (one.stored[one.first_block] or 0) for one in stretches], np.int64)
+    corrected = correct_registers(at_us, value, offsets, limits, swap, hold)
+    lines = register_lines(at_us, offsets, corrected, limits)
+    out = Corrections(lines, [], [], [])
+    for i, one in enumerate(stretches):
+        part = slice(int(offsets[i]), int(offsets[i + 1]))
+        rows = np.flatnonzero(~swap[part]) + part.start
+        verdict = corrected.verdict[rows]
+        if not one.at_start:
+            verdict[0] = one.verdict[0]  # its step comes from a reading that is not loaded
+        touched = one.changed | (verdict != one.verdict)
+        blocks, starts = one.block_starts()
+        clean, held = corrected.clean[rows[starts]], corrected.hold_milli[rows[starts]]
+        carries = [int(h) if c else None for h, c in zip(held, clean, strict=True)]
+        if not one.at_start:
+            carries[0] = one.stored[one.first_block]
+        one.carries = dict(zip(blocks.tolist(), carries, strict=True))
+        knots = lines.at_us[lines.offsets[i] : lines.offsets[i + 1]]
+        left, right = _reach(one, touched, knots)
+        left |= bool(corrected.reach_left[i])
+        right |= bool(corrected.reach_right[i]) or _state_differs(one, blocks)
+        one.verdict = verdict if not (left and not one.at_start) and not (right and not one.at_end) else one.verdict
+        _note(out, one, touched, left, right)
+    return out
+
+
+def _note(out: Corrections, one: Stretch, touched: NDArray[np.bool_], left: bool, right: bool) -> None:
+    out.touched.append(touched)
+    out.wide_left.append(one.at_start or not left)
+    out.wide_right.append(one.at_end or not right)
+
+
+def _state_differs(one: Stretch, blocks: Int64) -> bool:
+    """Whether what lies behind the stretch would be corrected otherwise than it was."""
+    last = int(blocks[-1])
+    return one.carries[last] is None or one.stored.get(last, -1) != one.carries[last]
+
+
+def _reach(one: Stretch, touched: NDArray[np.bool_], knots: Int64) -> tuple[bool, bool]:
+    """Set the quarters that a change can have touched; whether knots beyond the loaded ones are needed left, right.
+
+    A change moves the line between the last untouched knot before it and the first one behind it.
+    """
+    rows = np.flatnonzero(touched)
+    if not len(rows):
+        one.first_quarter = one.end_quarter = 0
+        return False, False
+    first_us, last_us = int(one.at_us[rows[0]]), int(one.at_us[rows[-1]])
+    before, behind = int(np.searchsorted(knots, first_us)) - 1, int(np.searchsorted(knots, last_us, side="right"))
+    lowest = min(int(one.at_us[0]), int(knots[0])) if len(knots) else int(one.at_us[0])
+    highest = max(int(one.at_us[-1]), int(knots[-1])) if len(knots) else int(one.at_us[-1])
+    one.first_quarter = quarter_of(int(knots[before]) if before >= 0 else lowest)
+    one.end_quarter = quarter_of(int(knots[behind]) if behind < len(knots) else highest) + 1
+    left = before < 0 or knots[0] > one.first_quarter * QUARTER_US
+    right = behind >= len(knots) or knots[-1] < one.end_quarter * QUARTER_US
+    return left, right
+
+
+def _correct_intervals(stretches: list[Stretch]) -> Corrections:
+    offsets = offsets_of([one.at_us for one in stretches])
+    at_us = np.concatenate([one.at_us for one in stretches])
+    energy = np.concatenate([one.value_milli for one in stretches])
+    length = np.concatenate([one.at_us[:0] if one.length_us is None else one.length_us for one in stretches])
+    verdict = interval_verdicts(at_us, length, offsets, np.zeros(len(stretches), np.int64))
+    out = Corrections(interval_lines(at_us, length, energy, offsets, verdict), [], [], [])
+    end = np.where(verdict == Verdict.PLAUSIBLE, at_us + length, 0)
+    for i, one in enumerate(stretches):
+        part = slice(int(offsets[i]), int(offsets[i + 1]))
+        touched = one.changed | (verdict[part] != one.verdict)
+        covered = np.maximum.accumulate(end[part])
+        blocks, starts = one.block_starts()
+        floor = one.at_us[starts] // QUARTER_US * QUARTER_US
+        before = np.where(starts > 0, covered[starts - 1], 0)
+        one.carries = dict(zip(blocks.tolist(), np.maximum(before - floor, 0).tolist(), strict=True))
+        rows = np.flatnonzero(touched)
+        right = False
+        if len(rows):
+            ends = one.at_us[rows] + length[part][rows]
+            one.first_quarter = quarter_of(int(one.at_us[rows[0]]))
+            one.end_quarter = quarter_after(max(int(ends.max()), one.old_end_us))
+            right = one.at_us[starts[-1]] < one.end_quarter * QUARTER_US or _state_differs(one, blocks)
+        if one.at_end or not right:
+            one.verdict = verdict[part]
+        _note(out, one, touched, False, bool(right))
+    return out
+
+
+def _sample_stretches(stretches: list[Stretch]) -> Corrections:
+    """Samples need no correction: their 'lines' are the samples themselves."""
+    offsets = offsets_of([one.at_us for one in stretches])
+    at_us = np.concatenate([one.at_us for one in stretches])
+    value = np.concatenate([one.value_milli for one in stretches])
+    out = Corrections(Lines(at_us, value, np.zeros(len(at_us), np.uint8), offsets), [], [], [])
+    for one in stretches:
+        blocks, _ = one.block_starts()
+        one.carries = dict.fromkeys(blocks.tolist(), 0)
+        left, right = _reach(one, one.changed, one.at_us)
+        _note(out, one, one.changed, left, right)
+    return out
+
+
+def set_aside_count(one: Stretch) -> int:
+    """How many of the changed readings are set aside."""
+    return int((np.isin(one.verdict, SET_ASIDE) & one.changed).sum())
