@@ -48,7 +48,8 @@ class Flow:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Where anything is known of it."""
-        return (self.measured_s + self.estimated_s > 0) | (self.energy_milliwh != 0)
+        known: NDArray[np.bool_] = (self.measured_s + self.estimated_s > 0) | (self.energy_milliwh != 0)
+        return known
 
 
 class Measurer:
@@ -126,7 +127,8 @@ class Measurer:
             total = int(numerator.sum()) / MILLIWH_PER_KWH if known.any() else np.nan
             return Column(one.name, None, "kWh", value, *shares, total)
         denominator = combine(one.denominator, energies)
-        whole = rate(numerator.sum(keepdims=True), denominator.sum(keepdims=True), known.any(keepdims=True))
+        any_known = np.array([known.any()])
+        whole = rate(numerator.sum(keepdims=True), denominator.sum(keepdims=True), any_known)
         return Column(one.name, None, "1", rate(numerator, denominator, known), *shares, float(whole[0]))
 
 

@@ -107,7 +107,7 @@ def _within_quarter(view: ReadView, channel: Channel, at_us: int) -> tuple[int, 
     if channel.kind is not Kind.SAMPLE:
         edges = np.array([start_us, at_us], np.int64)
         flowed, measured, estimated = flow_at(lines, edges, np.zeros(2, np.int64))
-        return (*(int(column[1] - column[0]) for column in (flowed, measured, estimated)), 0, 0)
+        return (int(flowed[1] - flowed[0]), int(measured[1] - measured[0]), int(estimated[1] - estimated[0]), 0, 0)
     samples = one.value_milli[(one.at_us >= start_us) & (one.at_us < at_us)]
     return (*_share_of_quarter(view, channel, start_us, at_us), len(samples), int(samples.sum()))
 

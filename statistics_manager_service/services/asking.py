@@ -1,0 +1,254 @@
+"""Questions and their answers: statistics of one household or many, newest values, readings with their verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from statistics_manager_service.core.balance import DERIVED
+from statistics_manager_service.core.blocks import unpack_block
+from statistics_manager_service.core.civil import Calendar, GroupBy, calendar, check_zone, parse_moment
+from statistics_manager_service.core.correction import FEW, RUN_LIMIT_US, Verdict
+from statistics_manager_service.core.grid import block_of
+from statistics_manager_service.core.quantities import QUANTITIES, Kind
+from statistics_manager_service.errors import BadInput, Fault, NotFound
+from statistics_manager_service.services.measuring import MEASURES, Column, Measurer
+from statistics_manager_service.services.ports import Channel, Household, ReadView, Store
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+#: What `group_by` may be here; seven-day windows are FlexiHome's own meaning of weekly.
+GROUPINGS = tuple(one.value for one in GroupBy if one is not GroupBy.WINDOWS)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of one household, or of many: texts as the caller sent them."""
+
+    measures: str
+    start: str
+    end: str
+    group_by: str = "daily"
+    timezone: str | None = None
+    meter: str | None = None
+    week_start: str = "monday"
+
+
+@dataclass(slots=True)
+class Statistics:
+    """The answer for one household. `start` and `end` are what was asked."""
+
+    household: str
+    timezone: str
+    group_by: str
+    start: str
+    end: str
+    calendar: Calendar
+    columns: list[Column]
+
+
+@dataclass(slots=True)
+class Newest:
+    """The newest value of a channel, in milli-units; of an interval, the energy and the start of the last one."""
+
+    channel: Channel
+    at_us: int
+    value_milli: int
+
+
+@dataclass(slots=True)
+class Page:
+    """Readings of a channel with their verdicts, columns; `more`: the instant to go on from, or None at the end."""
+
+    channel: Channel
+    at_us: list[int] = field(default_factory=list)
+    value_milli: list[int] = field(default_factory=list)
+    verdict: list[str] = field(default_factory=list)
+    provisional: list[bool] = field(default_factory=list)
+    more_us: int | None = None
+
+
+def parse_measures(text: str) -> list[str]:
+    """Names of measures, in order. Raises BadInput that names every unknown one and the known ones."""
+    names = [name.strip() for name in text.split(",")]
+    unknown = [name for name in names if name not in MEASURES]
+    if unknown:
+        allowed = ", ".join(MEASURES)
+        raise BadInput.of([Fault("measures", f"{name[:60]!r} is no measure; there are {allowed}") for name in unknown])
+    return list(dict.fromkeys(names))
+
+
+def parse_group_by(text: str, allowed: Sequence[str] = GROUPINGS) -> GroupBy:
+    """A grouping. Raises BadInput that names the allowed ones."""
+    if text not in allowed:
+        raise BadInput.of([Fault("group_by", f"{text[:60]!r} is no grouping; allowed are {', '.join(allowed)}")])
+    return GroupBy(text)
+
+
+def known_household(view: ReadView, household: str) -> Household:
+    """The household. Raises NotFound."""
+    found = view.household(household)
+    if found is None:
+        raise NotFound(f"there is no household {household[:80]!r}")
+    return found
+
+
+class Asking:
+    """Answers questions from a store. `now_us` tells the present in microseconds UTC."""
+
+    def __init__(self, store: Store, now_us: Callable[[], int], most_households: int = 1000) -> None:
+        self._store, self.now_us, self._most_households = store, now_us, most_households
+
+    def statistics(self, household_id: str, question: Question) -> Statistics:
+        """The measures of one household in buckets. Raises BadInput with all faults of the question, NotFound."""
+        with self._store.reading() as view:
+            household = known_household(view, household_id)
+            measures, cal = self._parsed(question, household.timezone, household.billing_day)
+            measurer = Measurer(view, view.channels(household.household_no), cal.edges_us)
+            columns = [measurer.column(measure, question.meter) for measure in measures]
+        return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
+
+    def many(self, household_ids: Sequence[str], question: Question) -> list[Statistics]:
+        """The same of many households, in one zone: the one that is named, or the one that they share."""
+        if len(household_ids) > self._most_households:
+            text = (
+                f"{len(household_ids)} households are asked for at once; at most {self._most_households} are answered"
+            )
+            raise BadInput.of([Fault("households", text)])
+        with self._store.reading() as view:
+            households = [known_household(view, one) for one in dict.fromkeys(household_ids)]
+            zones = {one.timezone for one in households}
+            if question.timezone is None and len(zones) > 1:
+                raise BadInput.of([Fault("timezone", "the households are in several zones; name one for the answer")])
+            billing_days = {one.billing_day for one in households}
+            if question.group_by == GroupBy.BILLING and len(billing_days) > 1:
+                raise BadInput.of([Fault("group_by", "the households have several billing days; ask for each alone")])
+            measures, cal = self._parsed(question, zones.pop() if zones else "UTC", min(billing_days, default=1))
+            channels = view.channels_of([one.household_no for one in households])
+            out = []
+            for one in households:
+                measurer = Measurer(view, channels.get(one.household_no, []), cal.edges_us)
+                columns = [measurer.column(measure, question.meter) for measure in measures]
+                out.append(Statistics(one.id, cal.zone, question.group_by, question.start, question.end, cal, columns))
+        return out
+
+    def _parsed(self, question: Question, zone: str, billing_day: int) -> tuple[list[str], Calendar]:
+        """The measures and the buckets; all faults of the question at once."""
+        faults: list[Fault] = []
+        measures: list[str] = []
+        grouping = GroupBy.DAILY
+        moments = []
+        try:
+            measures = parse_measures(question.measures)
+        except BadInput as fault:
+            faults += fault.faults
+        try:
+            grouping = parse_group_by(question.group_by)
+        except BadInput as fault:
+            faults += fault.faults
+        zone = question.timezone if question.timezone is not None else zone
+        try:
+            check_zone(zone)
+        except BadInput as fault:
+            faults += fault.faults
+            zone = "UTC"
+        for where, text in (("start", question.start), ("end", question.end)):
+            try:
+                moments.append(parse_moment(text, zone, where))
+            except BadInput as fault:
+                faults += fault.faults
+        if question.week_start not in _WEEKDAYS:
+            faults.append(Fault("week_start", f"{question.week_start[:20]!r} is none of {', '.join(_WEEKDAYS)}"))
+        if len(moments) == 2 and moments[1] <= moments[0]:
+            faults.append(Fault("end", "the end is not after the start"))
+        if faults:
+            raise BadInput.of(faults)
+        week_start = _WEEKDAYS.index(question.week_start)
+        return measures, calendar(zone, grouping, *moments, week_start=week_start, billing_day=billing_day)
+
+    def newest(self, household_id: str) -> list[Newest]:
+        """The newest value of each channel that has one."""
+        with self._store.reading() as view:
+            household = known_household(view, household_id)
+            return newest_of(view.channels(household.household_no))
+
+    def readings(
+        self,
+        household_id: str,
+        meter: str,
+        quantity: str,
+        start_us: int,
+        end_us: int,
+        verdict: str | None,
+        limit: int,
+    ) -> list[Page]:
+        """Readings with start ≤ instant < end of each channel of a meter's quantity, of one verdict if named."""
+        if verdict is not None and verdict.upper() not in Verdict.__members__:
+            allowed = ", ".join(one.name.lower() for one in Verdict)
+            raise BadInput.of([Fault("verdict", f"{verdict[:40]!r} is no verdict; there are {allowed}")])
+        with self._store.reading() as view:
+            household = known_household(view, household_id)
+            mine = [c for c in view.channels(household.household_no) if c.meter == meter]
+            if not mine:
+                raise NotFound(f"household {household_id} has no meter {meter[:80]!r}")
+            some = [c for c in mine if not quantity or c.quantity == quantity]
+            if not some:
+                there = ", ".join(sorted({c.quantity for c in mine}))
+                raise BadInput.of(
+                    [Fault("quantity", f"meter {meter} does not measure {quantity[:60]!r}; it has {there}")]
+                )
+            return [_page(view, channel, start_us, end_us, verdict, limit) for channel in some]
+
+
+def newest_of(channels: Sequence[Channel]) -> list[Newest]:
+    """The newest value of each channel that has one."""
+    return [
+        Newest(c, c.last_us, c.last_value_milli)
+        for c in channels
+        if c.last_us is not None and c.last_value_milli is not None
+    ]
+
+
+def _page(view: ReadView, channel: Channel, start_us: int, end_us: int, verdict: str | None, limit: int) -> Page:
+    page = Page(channel)
+    wanted = None if verdict is None else Verdict[verdict.upper()]
+    if channel.first_us is None or channel.last_us is None:
+        return page
+    first, last = block_of(max(start_us, channel.first_us)), block_of(min(end_us, channel.last_us))
+    step = 64  # blocks read at a time, so that a page of a long channel does not read all of it
+    for low in range(first, last + 1, step):
+        for block in view.blocks(channel.household_no, channel.channel_no, low, min(low + step - 1, last)):
+            at_us, value, _, verdicts = unpack_block(block.body)
+            inside = (at_us >= start_us) & (at_us < end_us)
+            if wanted is not None:
+                inside &= verdicts == wanted
+            rows = np.flatnonzero(inside)
+            if len(page.at_us) + len(rows) > limit:
+                page.more_us = int(at_us[rows[limit - len(page.at_us)]])
+                rows = rows[: limit - len(page.at_us)]
+            page.at_us += at_us[rows].tolist()
+            page.value_milli += value[rows].tolist()
+            page.verdict += [Verdict(v).name.lower() for v in verdicts[rows].tolist()]
+            if page.more_us is not None:
+                break
+        if page.more_us is not None:
+            break
+    page.provisional = _provisional(channel, page)
+    return page
+
+
+def _provisional(channel: Channel, page: Page) -> list[bool]:
+    """Whether later readings may still show a register reading to be part of a glitch."""
+    if channel.kind is not Kind.REGISTER or channel.last_us is None:
+        return [False] * len(page.at_us)
+    at_end = page.more_us is None and bool(page.at_us) and page.at_us[-1] == channel.last_us
+    few = len(page.at_us) - FEW if at_end else len(page.at_us)
+    return [i >= few or at >= channel.last_us - RUN_LIMIT_US for i, at in enumerate(page.at_us)]
+
+
+def measure_unit(measure: str) -> str:
+    """The unit in which a measure is answered."""
+    if measure in DERIVED:
+        return "1" if DERIVED[measure].denominator is not None else "kWh"
+    return QUANTITIES[measure].unit
