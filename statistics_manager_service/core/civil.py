@@ -10,7 +10,7 @@ Rules for what the clock makes odd:
   begins at its first instant, and a date that does not exist (Apia, 2011-12-30) has no bucket.
 - A wall time that is repeated in autumn is its first pass, unless `fold` says the second.
 - Hours: a bucket begins at each whole local hour and at each change of the clock. The repeated hour is two buckets;
-  where the clock moves by half an hour, the odd half hour is a bucket of its own (Lord Howe: days of 24 and 25 buckets).
+  where the clock moves by half an hour, the odd half hour is a bucket of its own (Lord Howe: 24 and 25 buckets).
 - Inner edges lie on UTC quarter-hours. The few that would not (Monrovia before 1972, Kiritimati before 1979, changes of
   the clock at 00:01) are rounded to the nearest one.
 """
@@ -77,7 +77,7 @@ _DAYS_PER_WEEK: Final = 7
 
 
 class GroupBy(StrEnum):
-    """How a range is divided. WINDOWS are seven civil days each, from the midnight of the start (FlexiHome's weekly)."""
+    """How a range is divided. WINDOWS are of seven civil days, from the midnight of the start (FlexiHome's weekly)."""
 
     QUARTERS = "15_mins"
     HOURLY = "hourly"
@@ -117,11 +117,11 @@ def calendar(
     billing_day: int = 1,
     billing_dates: tuple[date, ...] = (),
 ) -> Calendar:
-    """Divide the half-open range [start_us, end_us) into civil buckets of a zone. Cached where there are few buckets.
+    """Divide the range from start_us up to end_us into civil buckets of a zone. Cached where there are few buckets.
 
     week_start: 0 Monday … 6 Sunday. billing_day: 1 … 31, beyond a month's end its last day.
-    billing_dates: on which billing cycles begin, in place of billing_day. What lies before the first is one bucket, as is
-        what lies after the last.
+    billing_dates: on which billing cycles begin, in place of billing_day. What lies before the first is one bucket, as
+        is what lies after the last.
 
     Raises BadInput for an unknown zone, an empty range, one outside the years served, or one of too many buckets.
     """
@@ -207,7 +207,7 @@ def _midnights_us(zone: str, day: Int64, end_us: int) -> Int64:
 def _bucket_days(
     group_by: GroupBy, first: int, last: int, week_start: int, billing_day: int, billing_dates: tuple[date, ...]
 ) -> Int64:
-    """Local dates, as days since 1970-01-01, on which buckets begin: those in a range of dates, and the last one before."""
+    """Local dates, as days since 1970-01-01, on which buckets begin: the last before a range, and those in it."""
     if group_by is GroupBy.DAILY:
         return np.arange(first - 1, last + 1, dtype=np.int64)
     if group_by is GroupBy.WINDOWS:

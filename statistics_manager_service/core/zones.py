@@ -134,7 +134,11 @@ def _offsets_of_years(zone: str, first_year: int, last_year: int) -> Offsets:
 
 
 def offsets_between(zone: str, first_us: int, last_us: int) -> Offsets:
-    """The offsets of a zone from two days before `first_us` to two days after `last_us` (instants or wall times)."""
+    """The offsets of a zone from two days before `first_us` to two days after `last_us` (instants or wall times).
+
+    Raises BadInput for an unknown zone.
+    """
+    check_zone(zone)
     # Two days, since wall time and UTC are up to a day apart. Outside the years served, the nearest offset is taken.
     first, last = (
         (EPOCH + timedelta(microseconds=min(max(at_us, EARLIEST_US), LATEST_US))).year

@@ -13,6 +13,7 @@ from statistics_manager_service.core.civil import Calendar, GroupBy, calendar, c
 from statistics_manager_service.core.correction import FEW, RUN_LIMIT_US, Verdict
 from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.core.quantities import QUANTITIES, Kind
+from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.measuring import MEASURES, Column, Measurer
 from statistics_manager_service.services.ports import Channel, Household, ReadView, Store
@@ -167,6 +168,38 @@ class Asking:
         week_start = _WEEKDAYS.index(question.week_start)
         return measures, calendar(zone, grouping, *moments, week_start=week_start, billing_day=billing_day)
 
+    def timezone_of(self, household_id: str) -> str:
+        """The household's zone. Raises NotFound."""
+        with self._store.reading() as view:
+            return known_household(view, household_id).timezone
+
+    def summed(self, answers: Sequence[Statistics]) -> Statistics:
+        """The sum of many households' energies and powers: known where any is, covered as their mean.
+
+        Raises BadInput for measures that can't be summed.
+        """
+        first = answers[0]
+        bad = [c.measure for c in first.columns if c.unit not in ("kWh", "W")]
+        if bad:
+            raise BadInput.of([Fault("measures", f"{', '.join(bad)} of several households can't be summed")])
+        columns = []
+        for i, column in enumerate(first.columns):
+            values = np.array([one.columns[i].value for one in answers])
+            totals = np.array([one.columns[i].total for one in answers])
+            columns.append(
+                Column(
+                    column.measure,
+                    column.meter,
+                    column.unit,
+                    _sum_known(values),
+                    np.mean([one.columns[i].coverage for one in answers], axis=0),
+                    np.mean([one.columns[i].estimated for one in answers], axis=0),
+                    float(_sum_known(totals[:, None])[0]),
+                )
+            )
+        name = ",".join(one.household for one in answers)
+        return Statistics(name, first.timezone, first.group_by, first.start, first.end, first.calendar, columns)
+
     def newest(self, household_id: str) -> list[Newest]:
         """The newest value of each channel that has one."""
         with self._store.reading() as view:
@@ -199,6 +232,12 @@ class Asking:
                     [Fault("quantity", f"meter {meter} does not measure {quantity[:60]!r}; it has {there}")]
                 )
             return [_page(view, channel, start_us, end_us, verdict, limit) for channel in some]
+
+
+def _sum_known(values: Float64) -> Float64:
+    """The sum along the first axis of what is known, rounded to the unit of account; NaN where nothing is."""
+    total = np.round(np.nansum(values, axis=0), 6)
+    return np.where(np.isnan(values).all(axis=0), np.nan, total)
 
 
 def newest_of(channels: Sequence[Channel]) -> list[Newest]:

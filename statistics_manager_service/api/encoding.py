@@ -1,0 +1,180 @@
+"""Answers as JSON, CSV, NDJSON, Arrow and Parquet, encoded from whole columns."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.ipc
+import pyarrow.parquet
+
+from statistics_manager_service.core.civil import bucket_json, iso_labels
+from statistics_manager_service.core.readings import Float64, Int64
+from statistics_manager_service.errors import BadInput, Fault
+from statistics_manager_service.services.asking import Statistics
+from statistics_manager_service.services.measuring import Column
+
+JSON = "application/json"
+CSV = "text/csv"
+NDJSON = "application/x-ndjson"
+ARROW = "application/vnd.apache.arrow.stream"
+PARQUET = "application/vnd.apache.parquet"
+FORMATS = {"json": JSON, "csv": CSV, "ndjson": NDJSON, "arrow": ARROW, "parquet": PARQUET}
+_ALIASES = {"application/ndjson": NDJSON, "application/parquet": PARQUET, "application/jsonl": NDJSON}
+
+
+def wanted_format(accept: str, named: str | None) -> str:
+    """The media type of the answer: by `format=` if it is named, else by the Accept header, else JSON."""
+    if named is not None:
+        if named not in FORMATS:
+            raise BadInput.of([Fault("format", f"{named[:20]!r} is no format; there are {', '.join(FORMATS)}")])
+        return FORMATS[named]
+    if not accept or accept in ("*/*", JSON):
+        return JSON
+    for part in accept.split(","):
+        media = part.split(";")[0].strip().lower()
+        media = _ALIASES.get(media, media)
+        if media in FORMATS.values():
+            return media
+    return JSON
+
+
+def encode(answers: Sequence[Statistics], media: str, *, many: bool = False) -> bytes:
+    """One household's answer, or those of many, in a media type."""
+    if media == JSON:
+        return many_json(answers) if many else statistics_json(answers[0])
+    table = _table(answers, many)
+    if media == ARROW:
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        return sink.getvalue()
+    if media == PARQUET:
+        sink = io.BytesIO()
+        pa.parquet.write_table(table, sink)
+        return sink.getvalue()
+    return _csv(answers, many) if media == CSV else _ndjson(answers, many)
+
+
+def _series(columns: Iterable[Column]) -> list[dict[str, Any]]:
+    return [
+        {
+            "measure": one.measure,
+            **({} if one.meter is None else {"meter": one.meter}),
+            "unit": one.unit,
+            "values": one.value,
+            "coverage": one.coverage,
+            "estimated": one.estimated,
+            "total": one.total,
+        }
+        for one in columns
+    ]
+
+
+def statistics_json(answer: Statistics) -> bytes:
+    """The JSON answer of one household; NaN is null."""
+    body = {
+        "household": answer.household,
+        "timezone": answer.timezone,
+        "group_by": answer.group_by,
+        "start": answer.start,
+        "end": answer.end,
+        "buckets": orjson.Fragment(bucket_json(answer.calendar)),
+        "series": _series(answer.columns),
+    }
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def many_json(answers: Sequence[Statistics]) -> bytes:
+    """The JSON answer of many households: the buckets once, then each household's series."""
+    if not answers:
+        return b'{"households":[]}'
+    first = answers[0]
+    body = {
+        "timezone": first.timezone,
+        "group_by": first.group_by,
+        "start": first.start,
+        "end": first.end,
+        "buckets": orjson.Fragment(bucket_json(first.calendar)),
+        "households": [{"household": one.household, "series": _series(one.columns)} for one in answers],
+    }
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _columns(answers: Sequence[Statistics], many: bool) -> dict[str, Any]:
+    """The answer as a wide table: a row a bucket (of a household), three columns a measure."""
+    out: dict[str, Any] = {}
+    if many:
+        out["household"] = [one.household for one in answers for _ in range(len(one.calendar.edges_us) - 1)]
+    out["start"] = np.concatenate([one.calendar.edges_us[:-1] for one in answers])
+    out["end"] = np.concatenate([one.calendar.edges_us[1:] for one in answers])
+    for i, column in enumerate(answers[0].columns):
+        name = f"{column.measure}_{column.unit}" if column.unit.isalpha() else column.measure
+        out[name] = np.concatenate([one.columns[i].value for one in answers])
+        out[f"{column.measure}_coverage"] = np.concatenate([one.columns[i].coverage for one in answers])
+        out[f"{column.measure}_estimated"] = np.concatenate([one.columns[i].estimated for one in answers])
+    return out
+
+
+def _table(answers: Sequence[Statistics], many: bool) -> pa.Table:
+    zone = answers[0].timezone
+    columns = {}
+    for name, column in _columns(answers, many).items():
+        if name in ("start", "end"):
+            columns[name] = pa.array(column, pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us", tz=zone))
+        elif name == "household":
+            columns[name] = pa.array(column)
+        else:
+            columns[name] = pa.array(column, from_pandas=True)  # NaN is null
+    return pa.table(columns)
+
+
+def _labelled(answers: Sequence[Statistics], many: bool) -> dict[str, list[Any]]:
+    """The wide table with civil labels and None for unknown."""
+    out: dict[str, list[Any]] = {}
+    for name, column in _columns(answers, many).items():
+        if name == "household":
+            out[name] = column
+        elif name in ("start", "end"):
+            ends = slice(None, -1) if name == "start" else slice(1, None)
+            out[name] = [
+                label
+                for one in answers
+                for label in iso_labels(one.calendar.edges_us[ends], one.calendar.offset_s[ends])
+            ]
+        else:
+            out[name] = orjson.loads(orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY))
+    return out
+
+
+def _csv(answers: Sequence[Statistics], many: bool) -> bytes:
+    columns = _labelled(answers, many)
+    rows = [",".join(columns)]
+    texts = [["" if v is None else str(v) for v in column] for column in columns.values()]
+    rows += [",".join(row) for row in zip(*texts, strict=True)]
+    return ("\n".join(rows) + "\n").encode()
+
+
+def _ndjson(answers: Sequence[Statistics], many: bool) -> bytes:
+    columns = _labelled(answers, many)
+    names = list(columns)
+    rows = zip(*columns.values(), strict=True)
+    return b"".join(orjson.dumps(dict(zip(names, row, strict=True))) + b"\n" for row in rows)
+
+
+def metrics_json(starts_us: Int64, value: Float64, units: str, name: str = "value") -> bytes:
+    """FlexiHome's list of items, one a bucket, values rounded to two decimals, NaN as null."""
+    if not len(value):
+        return b"[]"
+    rounded = np.round(value, 2) + 0.0  # no minus zero
+    texts = orjson.dumps(rounded, option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
+    items = [
+        f'{{"timestamp":"{label}","{name}":{text},"units":"{units}","slot_number":{slot}}}'
+        for slot, (label, text) in enumerate(zip(iso_labels(starts_us, None), texts, strict=True), start=1)
+    ]
+    return ("[" + ",".join(items) + "]").encode()

@@ -1,0 +1,173 @@
+"""Writing: InfluxDB v2 line protocol, and readings as JSON columns, CSV, Arrow or Parquet."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+
+from statistics_manager_service.api.auth import caller
+from statistics_manager_service.api.bodies import read_body
+from statistics_manager_service.api.running import run
+from statistics_manager_service.api.statistics import services_of
+from statistics_manager_service.core.readings import Decoded, RefusedLine
+from statistics_manager_service.errors import BadInput, UnsupportedMedia
+from statistics_manager_service.services.access import Caller, require_any_writing, require_write
+from statistics_manager_service.services.app import AppServices
+
+router = APIRouter(tags=["Write"])
+line_protocol_router = APIRouter(tags=["Write"])
+
+MOST_NAMED = 100
+_EXAMPLE = {
+    "household": "home1",
+    "readings": [
+        {
+            "meter": "grid",
+            "quantity": "energy_import",
+            "kind": "register",
+            "unit": "kWh",
+            "at": ["2024-01-01T00:00:00Z", "2024-01-01T00:15:00Z"],
+            "value": [6436.352, 6436.411],
+        }
+    ],
+}
+_CSV_EXAMPLE = "household,meter,quantity,kind,unit,at,value\nhome1,grid,energy_import,register,kWh,2024-01-01T00:00:00Z,6436.352\n"
+
+
+@router.post(
+    "/readings",
+    summary="Write readings",
+    response_class=Response,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"example": _EXAMPLE},
+                "text/csv": {"example": _CSV_EXAMPLE},
+                "application/vnd.apache.arrow.stream": {},
+                "application/vnd.apache.parquet": {},
+            },
+        }
+    },
+    responses={
+        200: {
+            "description": "Kept, and seen by the next query. `refused` names single readings that cannot be, and why.",
+            "content": {
+                "application/json": {"example": {"accepted": 2, "duplicates": 0, "set_aside": 0, "refused": []}}
+            },
+        }
+    },
+)
+async def write_readings(request: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
+    """Readings of one household as JSON columns, or of any number of channels as CSV, an Arrow stream or Parquet.
+
+    A register's unit and start do not matter; `at` is ISO 8601 or epoch seconds; intervals add `interval` (such as
+    `PT15M`) and `stamp` (`start` or `end`). What is wrong with a channel as a whole refuses the whole body with all of
+    its faults; a reading written again counts as a duplicate; another value for the same instant is a correction.
+    """
+    require_any_writing(who)
+    services = services_of(request)
+    media = (request.headers.get("content-type") or "application/json").split(";")[0].strip().lower()
+    decode = services.decoders.get(media)
+    if decode is None:
+        raise UnsupportedMedia(f"{media[:80]!r} is not read here; send one of {', '.join(services.decoders)}")
+    body = await read_body(request)
+
+    def write() -> bytes:
+        decoded: Decoded = decode(body)
+        for household in {one.household for one in decoded.channels}:
+            require_write(who, household)
+        recorded = services.recorder.record(decoded.channels)
+        refused = [*decoded.refused, *recorded.refused]
+        return orjson.dumps(
+            {
+                "accepted": recorded.accepted,
+                "duplicates": recorded.duplicates,
+                "set_aside": recorded.set_aside,
+                "refused": [{"index": one.index, "reason": one.reason, "where": one.where} for one in refused],
+            }
+        )
+
+    return Response(await run(services, write, short=False), media_type="application/json")
+
+
+@line_protocol_router.post(
+    "/api/v2/write",
+    summary="Write line protocol",
+    status_code=204,
+    response_class=Response,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "text/plain": {
+                    "example": "energy,household=home1,meter=grid energyImported=6436352,powerImported=412 1704067200"
+                }
+            },
+        },
+        "parameters": [
+            {"name": "precision", "in": "query", "schema": {"enum": ["ns", "us", "ms", "s"], "default": "ns"}},
+            {"name": "org", "in": "query", "schema": {"type": "string"}, "description": "Not used."},
+            {"name": "bucket", "in": "query", "schema": {"type": "string"}, "description": "Not used."},
+        ],
+    },
+    responses={
+        400: {
+            "description": "Some lines are refused; the good ones are kept.",
+            "content": {
+                "application/json": {
+                    "example": {
+                        "code": "invalid",
+                        "message": "2 of 10 lines are refused, the others are kept: line 3, column 21: …",
+                        "line": 3,
+                    }
+                }
+            },
+        }
+    },
+)
+async def write_line_protocol(request: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
+    """InfluxDB v2 line protocol: any writer of it (Telegraf, Home Assistant, `influxdb-client`) works unchanged.
+
+    A line's household and meter are its tags `household` and `meter`, or its measurement is a household's `api_key` or
+    `meter_id`. Good lines are kept; every refused one is named with its reason, up to 100.
+    """
+    require_any_writing(who)
+    services = services_of(request)
+    body = await read_body(request)
+    precision = request.query_params.get("precision", "ns")
+
+    def write() -> bytes | None:
+        return _write_lines(services, who, body, precision)
+
+    fault = await run(services, write, short=False)
+    if fault is None:
+        return Response(status_code=204)
+    return Response(fault, status_code=400, media_type="application/json")
+
+
+def _write_lines(services: AppServices, who: Caller, body: bytes, precision: str) -> bytes | None:
+    """Record the good lines; the error's body where lines are refused, else None."""
+    readings, refused, lines = services.decode_lines(body, precision)
+    for household in {one.household for one in readings}:
+        require_write(who, household)
+    if readings:
+        try:
+            recorded = services.recorder.record(readings)
+            refused += [RefusedLine(one.index, 1, one.reason) for one in recorded.refused]
+        except BadInput as fault:
+            raise BadInput(fault.sentence, fault.faults, code="invalid") from fault
+    if not refused:
+        return None
+    refused.sort(key=lambda one: (one.line, one.column))
+    named = [f"line {one.line}, column {one.column}: {one.reason}" for one in refused[:MOST_NAMED]]
+    more = "" if len(refused) <= MOST_NAMED else f"; and {len(refused) - MOST_NAMED} more"
+    count = len({one.line for one in refused})
+    answer: dict[str, Any] = {
+        "code": "invalid",
+        "message": f"{count} of {lines} lines are refused, the others are kept: {'; '.join(named)}{more}",
+        "line": refused[0].line,
+    }
+    return orjson.dumps(answer)

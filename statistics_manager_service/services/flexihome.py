@@ -1,0 +1,57 @@
+"""FlexiHome's questions: one measure of several users over one period; the newest value of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from statistics_manager_service.core.civil import Calendar
+from statistics_manager_service.core.quantities import Kind
+from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.services.asking import Newest, known_household, newest_of
+from statistics_manager_service.services.measuring import Column, Measurer
+from statistics_manager_service.services.ports import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The buckets of a query; a bucket that the range cuts is labelled by its whole self's start."""
+
+    calendar: Calendar
+
+    @property
+    def labels_us(self) -> Int64:
+        """Starts of the whole buckets, (n,) int64."""
+        labels = self.calendar.edges_us[:-1].copy()
+        labels[0] = self.calendar.whole_start_us
+        return labels
+
+
+class FlexiHome:
+    """Answers of a store in FlexiHome's terms."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def columns(self, users: Sequence[str], measure: str, period: Period) -> Iterator[tuple[str, Column | None]]:
+        """Each user's measure over the period; None where the user has no data. Raises NotFound."""
+        with self._store.reading() as view:
+            households = [known_household(view, user) for user in users]
+            for household in households:
+                channels = view.channels(household.household_no)
+                column = None
+                if any(channel.first_us is not None for channel in channels):
+                    column = Measurer(view, channels, period.calendar.edges_us).column(measure, None)
+                yield household.id, column
+
+    def newest(self, users: Sequence[str], quantity: str, kind: Kind) -> Iterator[tuple[str, Newest | None]]:
+        """Each user's newest value of a quantity; None where there is none. Raises NotFound."""
+        with self._store.reading() as view:
+            households = [known_household(view, user) for user in users]
+            for household in households:
+                found = [
+                    one
+                    for one in newest_of(view.channels(household.household_no))
+                    if one.channel.quantity == quantity and one.channel.kind is kind
+                ]
+                yield household.id, max(found, key=lambda one: one.at_us, default=None)
