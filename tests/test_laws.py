@@ -68,7 +68,9 @@ def registers(draw: st.DrawFn) -> list[tuple[int, int, int]]:
     count = draw(st.integers(1, 60))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     unit_us = draw(st.sampled_from([1, 1000, US_PER_S, 60 * US_PER_S]))
-    spans = np.where(rng.random(count) < 0.1, rng.integers(1, 4 * 86400, count), rng.integers(1, 2000, count)) * US_PER_S
+    spans = (
+        np.where(rng.random(count) < 0.1, rng.integers(1, 4 * 86400, count), rng.integers(1, 2000, count)) * US_PER_S
+    )
     at = (START_US + np.cumsum(spans)) // unit_us * unit_us
     value = 500_000_000 + np.cumsum(rng.integers(0, 900_000, count) * (rng.random(count) < 0.8))
     for _ in range(draw(st.integers(0, 6))):

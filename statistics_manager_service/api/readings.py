@@ -33,7 +33,9 @@ _EXAMPLE = {
         }
     ],
 }
-_CSV_EXAMPLE = "household,meter,quantity,kind,unit,at,value\nhome1,grid,energy_import,register,kWh,2024-01-01T00:00:00Z,6436.352\n"
+_CSV_EXAMPLE = (
+    "household,meter,quantity,kind,unit,at,value\nhome1,grid,energy_import,register,kWh,2024-01-01T00:00:00Z,6436.352\n"
+)
 
 
 @router.post(

@@ -49,7 +49,9 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Columns: one item a bucket. `null` is unknown; `coverage` and `estimated` are the measured and "
         "the estimated share of each bucket's time, the rest is missing.",
-        "content": {media: {"example": _COLUMNS_EXAMPLE} if media == FORMATS["json"] else {} for media in FORMATS.values()},
+        "content": {
+            media: {"example": _COLUMNS_EXAMPLE} if media == FORMATS["json"] else {} for media in FORMATS.values()
+        },
     }
 }
 
@@ -67,16 +69,18 @@ class StatisticsQuery(BaseModel):
     start: str = Field(description="Civil date of the zone, or a date-time; included.", examples=["2024-01-01"])
     end: str = Field(description="Civil date of the zone, or a date-time; not included.", examples=["2025-01-01"])
     group_by: str = Field("daily", description="One of " + ", ".join(GROUPINGS) + ".", examples=["monthly"])
-    timezone: str | None = Field(None, description="IANA zone; the household's unless named.", examples=["Europe/Lisbon"])
-    meter: str | None = Field(None, max_length=64, description="One meter of the household; all that count unless named.")
+    timezone: str | None = Field(
+        None, description="IANA zone; the household's unless named.", examples=["Europe/Lisbon"]
+    )
+    meter: str | None = Field(
+        None, max_length=64, description="One meter of the household; all that count unless named."
+    )
     week_start: str = Field("monday", description="First day of a week.")
     format: str | None = Field(None, description="json, csv, ndjson, arrow or parquet; wins over the Accept header.")
 
     def question(self) -> Question:
         """The question as the service takes it."""
-        return Question(
-            self.measures, self.start, self.end, self.group_by, self.timezone, self.meter, self.week_start
-        )
+        return Question(self.measures, self.start, self.end, self.group_by, self.timezone, self.meter, self.week_start)
 
 
 class ManyQuery(StatisticsQuery):
@@ -208,9 +212,7 @@ async def meter_readings(
         end_us = 2**62 if query.end is None else parse_moment(query.end, zone, "end")
         if end_us <= start_us:
             raise BadInput.of([Fault("end", "the end is not after the start")])
-        pages = services.asking.readings(
-            household, meter, query.quantity, start_us, end_us, query.verdict, query.limit
-        )
+        pages = services.asking.readings(household, meter, query.quantity, start_us, end_us, query.verdict, query.limit)
         return orjson.dumps({"household": household, "meter": meter, "channels": [_page_json(page) for page in pages]})
 
     return Response(await run(services, answer, short=False), media_type=FORMATS["json"])
@@ -239,4 +241,3 @@ def _column(values: list[int]) -> Int64:
 def factor_of(quantity: str, unit: str) -> int:
     """Milli-units in a unit of a quantity."""
     return UNITS[QUANTITIES[quantity].dimension][unit]
-

@@ -1,9 +1,9 @@
-"""ISO 8601 labels of instants, written by whole columns: a matrix of bytes, one row of fixed width a label."""
+"""ISO 8601 labels of instants, written by whole columns: rows of bytes of one width, looked up in small tables."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,56 +12,41 @@ from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import S_PER_DAY, S_PER_HOUR, S_PER_MINUTE, US_PER_S
 
 Bytes = NDArray[np.uint8]
+Texts = NDArray[np.bytes_]
 
 _MINUTES_PER_DAY: Final = S_PER_DAY // S_PER_MINUTE
 _MINUTES_PER_HOUR: Final = S_PER_HOUR // S_PER_MINUTE
 
 
-def _digits(number: Int64, width: int) -> Bytes:
-    """(n, width) ASCII digits of non-negative numbers, with leading zeros."""
-    tens = 10 ** np.arange(width - 1, -1, -1, dtype=np.int64)
-    return (number[:, None] // tens % 10 + ord("0")).astype(np.uint8)
-
-
-def _text(count: int, text: str) -> Bytes:
-    """(count, len(text)) the same ASCII text on every row."""
-    return np.broadcast_to(np.frombuffer(text.encode(), np.uint8), (count, len(text)))
+def _hours_and_minutes(minutes: int) -> str:
+    return f"{minutes // _MINUTES_PER_HOUR:02d}:{minutes % _MINUTES_PER_HOUR:02d}"
 
 
 @lru_cache(maxsize=1)
-def _clock_rows() -> Bytes:
-    """(1440, 6) 'THH:MM' of each minute of a day."""
-    hour, minute = np.divmod(np.arange(_MINUTES_PER_DAY), _MINUTES_PER_HOUR)
-    count = _MINUTES_PER_DAY
-    return np.hstack([_text(count, "T"), _digits(hour, 2), _text(count, ":"), _digits(minute, 2)])
+def _clock_texts() -> Texts:
+    """(1440,) S6 'THH:MM' of each minute of a day."""
+    return np.array([f"T{_hours_and_minutes(minute)}" for minute in range(_MINUTES_PER_DAY)], "S6")
 
 
 @lru_cache(maxsize=1)
-def _second_rows() -> Bytes:
-    """(60, 3) ':SS' of each second of a minute."""
-    return np.hstack([_text(S_PER_MINUTE, ":"), _digits(np.arange(S_PER_MINUTE), 2)])
+def _second_texts() -> Texts:
+    """(60,) S3 ':SS' of each second of a minute."""
+    return np.array([f":{second:02d}" for second in range(S_PER_MINUTE)], "S3")
 
 
 @lru_cache(maxsize=1)
-def _offset_rows() -> Bytes:
-    """(2879, 6) '+HH:MM' of the offsets of -1439 to 1439 minutes."""
-    minute = np.arange(1 - _MINUTES_PER_DAY, _MINUTES_PER_DAY)
-    hour, rest = np.divmod(np.abs(minute), _MINUTES_PER_HOUR)
-    sign = np.where(minute < 0, ord("-"), ord("+")).astype(np.uint8)[:, None]
-    return np.hstack([sign, _digits(hour, 2), _text(len(minute), ":"), _digits(rest, 2)])
+def _offset_texts() -> Texts:
+    """(2879,) S6 '+HH:MM' of the offsets of -1439 to 1439 minutes."""
+    minutes = range(1 - _MINUTES_PER_DAY, _MINUTES_PER_DAY)
+    return np.array([f"{'-' if minute < 0 else '+'}{_hours_and_minutes(abs(minute))}" for minute in minutes], "S6")
 
 
-def _date_rows(day: Int64) -> Bytes:
-    """(n, 10) 'YYYY-MM-DD' of days since 1970-01-01. Dense days are written once each and then looked up."""
+def _date_texts(day: Int64) -> Texts:
+    """(n,) S10 'YYYY-MM-DD' of days since 1970-01-01. Dense days are written once each and then looked up."""
     first, last = int(day.min()), int(day.max())
     if last - first + 1 < len(day):
-        return _date_rows(np.arange(first, last + 1)).take(day - first, axis=0)
-    month = day.astype("datetime64[D]").astype("datetime64[M]")
-    day_of_month = day - month.astype("datetime64[D]").astype(np.int64) + 1
-    month_number = month.astype(np.int64)
-    dash = _text(len(day), "-")
-    year = _digits(month_number // 12 + 1970, 4)
-    return np.hstack([year, dash, _digits(month_number % 12 + 1, 2), dash, _digits(day_of_month, 2)])
+        return _date_texts(np.arange(first, last + 1))[day - first]
+    return np.datetime_as_string(day.astype("datetime64[D]")).astype("S10")
 
 
 def iso_rows(at_us: Int64, offset_s: Int64 | None) -> Bytes:
@@ -75,26 +60,32 @@ def iso_rows(at_us: Int64, offset_s: Int64 | None) -> Bytes:
     """
     if not len(at_us):
         return np.empty((0, 0), np.uint8)
-    local_us = at_us
-    if offset_s is None:
-        suffix = _text(len(at_us), "Z")
-    else:
+    local_us, suffix = at_us, np.array(b"Z")
+    if offset_s is not None:
         offset_minutes = (offset_s + S_PER_MINUTE // 2) // S_PER_MINUTE
         local_us = at_us + offset_minutes * (S_PER_MINUTE * US_PER_S)
-        suffix = _offset_rows().take(offset_minutes + (_MINUTES_PER_DAY - 1), axis=0)
+        suffix = _offset_texts()[offset_minutes + (_MINUTES_PER_DAY - 1)]
     second = local_us // US_PER_S
     fraction_us = local_us - second * US_PER_S
-    day = second // S_PER_DAY
-    second_of_day = second - day * S_PER_DAY
-    minute_of_day = second_of_day // S_PER_MINUTE
-    parts = [
-        _date_rows(day),
-        _clock_rows().take(minute_of_day, axis=0),
-        _second_rows().take(second_of_day - minute_of_day * S_PER_MINUTE, axis=0),
-    ]
+    minute = second // S_PER_MINUTE
+    day = minute // _MINUTES_PER_DAY
+    parts: dict[str, Texts] = {
+        "date": _date_texts(day),
+        "clock": _clock_texts()[minute - day * _MINUTES_PER_DAY],
+        "second": _second_texts()[second - minute * S_PER_MINUTE],
+    }
     if fraction_us.any():
-        parts += [_text(len(at_us), "."), _digits(fraction_us, 6)]
-    return np.hstack([*parts, suffix])
+        parts["fraction"] = np.array([b".%06d" % one for one in fraction_us.tolist()])
+    parts["suffix"] = suffix
+    return _joined(len(at_us), parts)
+
+
+def _joined(count: int, parts: dict[str, Any]) -> Bytes:
+    """(count, width) uint8: texts of fixed width (one, or one a row) side by side."""
+    rows = np.empty(count, [(name, part.dtype) for name, part in parts.items()])
+    for name, part in parts.items():
+        rows[name] = part
+    return rows.view(np.uint8).reshape(count, -1)
 
 
 def iso_labels(at_us: Int64, offset_s: Int64 | None) -> list[str]:
@@ -111,8 +102,13 @@ def bucket_rows(edges_us: Int64, offset_s: Int64) -> Bytes:
 
     Returns (n, width) uint8.
     """
-    labels = iso_rows(edges_us, offset_s)
-    count = len(edges_us) - 1
-    return np.hstack(
-        [_text(count, '{"start":"'), labels[:-1], _text(count, '","end":"'), labels[1:], _text(count, '"},')]
-    )
+    rows = iso_rows(edges_us, offset_s)
+    labels = rows.view(f"S{rows.shape[1]}")[:, 0]
+    parts = {
+        "open": np.array(b'{"start":"'),
+        "start": labels[:-1],
+        "between": np.array(b'","end":"'),
+        "end": labels[1:],
+        "close": np.array(b'"},'),
+    }
+    return _joined(len(labels) - 1, parts)

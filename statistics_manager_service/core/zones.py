@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import zoneinfo
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.core.units import US_PER_DAY, US_PER_S
+from statistics_manager_service.core.units import S_PER_DAY, US_PER_DAY, US_PER_S
 from statistics_manager_service.errors import BadInput, Fault
 
 FIRST_YEAR: Final = 1970
@@ -26,6 +26,8 @@ LATEST_US: Final = (datetime(LAST_YEAR + 2, 1, 1) - EPOCH) // MICROSECOND
 #: Longer texts are no moment, and are cut where an error shows them.
 LONGEST_MOMENT: Final = 40
 _LONGEST_ZONE: Final = 64
+#: Shorter than the time between any two changes of a zone since 1970 (the least is seven days).
+_PROBE_S: Final = 3 * S_PER_DAY
 
 
 def fault(where: str, why: str) -> BadInput:
@@ -94,32 +96,32 @@ class Offsets:
 def offset_at_us(tz: zoneinfo.ZoneInfo, at_us: int) -> int:
     """The UTC offset in microseconds of a zone at an instant."""
     utc = EPOCH + timedelta(microseconds=at_us)
-    return (utc.replace(tzinfo=UTC).astimezone(tz).replace(tzinfo=None) - utc) // MICROSECOND
+    return (tz.fromutc(utc.replace(tzinfo=tz)).replace(tzinfo=None) - utc) // MICROSECOND
 
 
 @lru_cache(maxsize=8_192)
 def _changes_in_year(zone: str, year: int) -> tuple[tuple[int, int], ...]:
     """The offset as a UTC year begins, then each change after that until the next year begins: (at_us, offset_us).
 
-    The offset is probed daily, since zoneinfo does not tell its transitions, and a change is then found to the second.
+    zoneinfo does not tell its transitions: the offset is probed every few days, and a change then found to the second.
     """
     tz = zoneinfo.ZoneInfo(zone)
-    place_us, stop_us = ((datetime(y, 1, 1) - EPOCH) // MICROSECOND for y in (year, year + 1))
-    offset_us = offset_at_us(tz, place_us)
-    found = [(place_us, offset_us)]
-    while place_us < stop_us:
-        after = offset_at_us(tz, place_us + US_PER_DAY)
-        if after != offset_us:
-            low_s, high_s = place_us // US_PER_S, (place_us + US_PER_DAY) // US_PER_S
-            while high_s - low_s > 1:
-                middle_s = (low_s + high_s) // 2
-                if offset_at_us(tz, middle_s * US_PER_S) == offset_us:
-                    low_s = middle_s
-                else:
-                    high_s = middle_s
-            found.append((high_s * US_PER_S, after))
-            offset_us = after
-        place_us += US_PER_DAY
+    begin_s, end_s = ((datetime(one, 1, 1) - EPOCH) // timedelta(seconds=1) for one in (year, year + 1))
+    offset_us = offset_at_us(tz, begin_s * US_PER_S)
+    found = [(begin_s * US_PER_S, offset_us)]
+    for low_s in range(begin_s, end_s, _PROBE_S):
+        high_s = min(low_s + _PROBE_S, end_s)
+        after_us = offset_at_us(tz, high_s * US_PER_S)
+        if after_us == offset_us:
+            continue
+        while high_s - low_s > 1:
+            middle_s = (low_s + high_s) // 2
+            if offset_at_us(tz, middle_s * US_PER_S) == offset_us:
+                low_s = middle_s
+            else:
+                high_s = middle_s
+        found.append((high_s * US_PER_S, after_us))
+        offset_us = after_us
     return tuple(found)
 
 

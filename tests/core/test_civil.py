@@ -59,6 +59,12 @@ def local(at_us: int, zone: str) -> datetime:
     return (EPOCH + int(at_us) * US).astimezone(ZoneInfo(zone))
 
 
+def offset_s_at(at_us: int, zone: str) -> int:
+    offset = local(at_us, zone).utcoffset()
+    assert offset is not None
+    return offset // timedelta(seconds=1)
+
+
 def dates(zone: str, group_by: GroupBy, start: str, end: str, **options: object) -> Calendar:
     first, last = parse_moment(start, zone, "start"), parse_moment(end, zone, "end")
     return calendar(zone, group_by, first, last, **options)  # type: ignore[arg-type]
@@ -131,6 +137,18 @@ def test_where_the_clock_moves_half_an_hour_the_odd_half_hour_is_a_bucket(day: s
 def test_hours_of_a_zone_off_by_three_quarters_begin_at_a_quarter_past_by_utc() -> None:
     cal = dates("Asia/Kathmandu", GroupBy.HOURLY, "2024-05-10", "2024-05-11")
     assert {utc(int(edge))[-2:] for edge in cal.edges_us} == {"15"}
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "next_day", "hours"),
+    [("Pacific/Kiritimati", "1978-05-01", "1978-05-02", 24), ("America/St_Johns", "2006-04-02", "2006-04-03", 23)],
+)
+def test_edges_that_would_lie_off_the_quarter_hours_are_rounded_to_them(
+    zone: str, day: str, next_day: str, hours: int
+) -> None:
+    cal = dates(zone, GroupBy.HOURLY, day, next_day)  # at -10:40, and with a change of the clock at 00:01
+    assert (cal.edges_us[1:-1] % QUARTER_US == 0).all()
+    assert hours <= len(cal.edges_us) - 1 <= hours + 1
 
 
 # --- longer periods
@@ -260,9 +278,7 @@ def test_edges_rise_from_the_start_to_the_end_on_quarter_hours(
     assert (np.diff(cal.edges_us) > 0).all()
     assert (cal.edges_us[1:-1] % QUARTER_US == 0).all()
     assert cal.whole_start_us <= start
-    assert cal.offset_s.tolist()[:2] == [
-        local(edge, zone).utcoffset() // timedelta(seconds=1) for edge in cal.edges_us[:2]
-    ]
+    assert cal.offset_s.tolist()[:2] == [offset_s_at(edge, zone) for edge in cal.edges_us[:2]]
     assert not cal.edges_us.flags.writeable
     assert not cal.offset_s.flags.writeable
 
@@ -551,7 +567,7 @@ def test_labels_tell_fractions_of_a_second_where_there_are_any() -> None:
 @settings(deadline=None)
 @given(ZONES | st.just("Africa/Monrovia"), st.lists(st.integers(0, LAST_US), min_size=1, max_size=50), st.booleans())
 def test_a_label_read_again_is_the_same_instant(zone: str, instants: list[int], in_utc: bool) -> None:
-    offset_s = [local(at, zone).utcoffset() // timedelta(seconds=1) for at in instants]
+    offset_s = [offset_s_at(at, zone) for at in instants]
     labels = iso_labels(np.array(instants), None if in_utc else np.array(offset_s))
     assert [(datetime.fromisoformat(label) - EPOCH) // US for label in labels] == instants
 

@@ -1,0 +1,149 @@
+"""The store behind SQLite or PostgreSQL: connections, transactions, and the driver's errors in the service's terms."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+
+from statistics_manager_service.errors import StatisticsError, Unavailable
+from statistics_manager_service.storage.directory import DirectoryQueries
+from statistics_manager_service.storage.series import SeriesQueries
+
+BUSY_TIMEOUT_S = 15
+PAGE_BYTES = 8192
+
+
+class SqlView(DirectoryQueries, SeriesQueries):
+    """One transaction's look at the store."""
+
+    def __init__(self, connection: sa.Connection, dialect: str) -> None:
+        self.connection, self.dialect = connection, dialect
+
+
+def driver_url(url: str) -> sa.URL:
+    """The URL with the driver that is used here. Raises ValueError for other databases."""
+    parsed = sa.make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite")
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ValueError(f"DATABASE_URL begins with {backend!r}; it must be sqlite:///… or postgresql://…")
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine for `sqlite:///path` or `postgresql://…`. Nothing is connected yet."""
+    parsed = driver_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return sa.create_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    # one connection a thread, kept: opening one costs more than most queries
+    engine = sa.create_engine(
+        parsed, poolclass=sa.pool.SingletonThreadPool, pool_size=64, connect_args={"timeout": BUSY_TIMEOUT_S}
+    )
+    sa.event.listen(engine, "connect", _configure_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where this module says so
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    cursor.execute("PRAGMA cache_size = -65536")
+    cursor.close()
+
+
+class SqlStore:
+    """The Store over an engine."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self._writing = threading.Lock()
+        self._local = threading.local()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the store is a file beside the service."""
+        return self.dialect == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlView]:
+        """One consistent look at the store, at its newest commit."""
+        with _in_our_terms():
+            if not self.is_embedded:
+                options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+                with self.engine.connect().execution_options(**options) as connection:
+                    yield SqlView(connection, self.dialect)
+                return
+            view = self._kept_view()
+            driver = view.connection.connection.driver_connection
+            assert driver is not None  # noqa: S101 - for the type checker: an open connection has one
+            driver.execute("BEGIN")
+            try:
+                yield view
+            finally:
+                driver.execute("COMMIT")
+
+    def _kept_view(self) -> SqlView:
+        """This thread's view for reading: taking a connection from the pool would cost more than the query."""
+        view: SqlView | None = getattr(self._local, "view", None)
+        if view is None:
+            view = self._local.view = SqlView(self.engine.connect(), self.dialect)
+        return view
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlView]:
+        """A write transaction: committed at the end of the block, rolled back on an exception."""
+        with _in_our_terms():
+            if not self.is_embedded:
+                with self.engine.begin() as connection:
+                    yield SqlView(connection, self.dialect)
+                return
+            with self._writing:
+                view = self._kept_view()
+                driver = view.connection.connection.driver_connection
+                assert driver is not None  # noqa: S101 - for the type checker: an open connection has one
+                driver.execute("BEGIN IMMEDIATE")
+                try:
+                    yield view
+                except BaseException:
+                    driver.execute("ROLLBACK")
+                    raise
+                try:
+                    driver.execute("COMMIT")
+                except BaseException:
+                    if driver.in_transaction:
+                        driver.execute("ROLLBACK")
+                    raise
+
+    def check(self) -> None:
+        """Raises Unavailable where the store does not answer."""
+        with self.reading() as view:
+            view.connection.exec_driver_sql("SELECT 1 FROM households LIMIT 1").fetchall()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _in_our_terms() -> Iterator[None]:
+    """Driver errors as Unavailable: the statement and the address stay in the log."""
+    try:
+        yield
+    except StatisticsError:
+        raise
+    except (sqlite3.OperationalError, psycopg.OperationalError, sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+        raise Unavailable("the store does not answer at the moment; try again in a few seconds") from error

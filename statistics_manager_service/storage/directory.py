@@ -1,0 +1,198 @@
+"""Households, channels, meter events and device tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from statistics_manager_service.core.quantities import Kind
+from statistics_manager_service.errors import Conflict
+from statistics_manager_service.services.ports import Channel, DeviceToken, Household, MeterEvent
+from statistics_manager_service.storage import schema
+
+_HOUSEHOLD_NAMES = [one.name for one in fields(Household)]
+_CHANNEL_NAMES = [one.name for one in fields(Channel)]
+_HOUSEHOLD_SQL = f"SELECT {', '.join(_HOUSEHOLD_NAMES)} FROM households WHERE "  # noqa: S608 - names of ours
+_CHANNEL_SQL = f"SELECT {', '.join(_CHANNEL_NAMES)} FROM channels WHERE household_no "  # noqa: S608 - names of ours
+_CHANNEL_KEY = ("household_no", "channel_no")
+_KIND = _CHANNEL_NAMES.index("kind")
+_DECLARED = _CHANNEL_NAMES.index("declared")
+_KINDS = {kind.value: kind for kind in Kind}
+_KEYS_A_QUERY = 400
+
+
+def _channel(row: Sequence[Any]) -> Channel:
+    values = list(row)
+    values[_KIND], values[_DECLARED] = _KINDS[values[_KIND]], bool(values[_DECLARED])
+    return Channel(*values)
+
+
+def _household(row: Sequence[Any]) -> Household:
+    values = list(row)
+    if isinstance(values[-1], str | bytes):
+        values[-1] = orjson.loads(values[-1])
+    return Household(*values)
+
+
+class DirectoryQueries:
+    """Reading and writing of what the bulk tables belong to, over one connection."""
+
+    connection: sa.Connection
+    dialect: str
+
+    def _rows(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        cursor = self.connection.connection.cursor()
+        cursor.execute(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), parameters)
+        return list(cursor.fetchall())
+
+    def _one_household(self, column: str, value: str) -> Household | None:
+        if "\0" in value or len(value) > 128:
+            return None  # no store can hold it
+        rows = self._rows(f"{_HOUSEHOLD_SQL}{column} = ?", (value,))
+        return _household(rows[0]) if rows else None
+
+    def household(self, household: str) -> Household | None:
+        """The household of an id."""
+        return self._one_household("id", household)
+
+    def household_by_api_key(self, api_key: str) -> Household | None:
+        """The household whose dongle has a key."""
+        return self._one_household("api_key", api_key)
+
+    def household_by_meter_id(self, meter_id: str) -> Household | None:
+        """The household whose smart meter has an id."""
+        return self._one_household("meter_id", meter_id)
+
+    def households(self, after: str | None, limit: int) -> list[Household]:
+        """Ordered by id, those whose id is greater than `after`."""
+        return [
+            _household(row) for row in self._rows(f"{_HOUSEHOLD_SQL}id > ? ORDER BY id LIMIT ?", (after or "", limit))
+        ]
+
+    def channels(self, household_no: int) -> list[Channel]:
+        """The channels of a household, ordered by channel_no."""
+        return [_channel(row) for row in self._rows(_CHANNEL_SQL + "= ? ORDER BY channel_no", (household_no,))]
+
+    def channels_of(self, household_nos: Sequence[int]) -> dict[int, list[Channel]]:
+        """The channels of many households."""
+        found: dict[int, list[Channel]] = {no: [] for no in household_nos}
+        for first in range(0, len(household_nos), _KEYS_A_QUERY):
+            part = household_nos[first : first + _KEYS_A_QUERY]
+            marks = ", ".join("?" * len(part))
+            for row in self._rows(f"{_CHANNEL_SQL}IN ({marks}) ORDER BY channel_no", tuple(part)):
+                found[row[0]].append(_channel(row))
+        return found
+
+    def meter_events(self, household_no: int) -> list[MeterEvent]:
+        """The events of a household, ordered by event_no."""
+        names = [one.name for one in fields(MeterEvent)]
+        sql = f"SELECT {', '.join(names)} FROM meter_events WHERE household_no = ? ORDER BY event_no"  # noqa: S608 - names of ours
+        return [MeterEvent(*row) for row in self._rows(sql, (household_no,))]
+
+    def _tokens(self, condition: sa.ColumnElement[bool]) -> list[DeviceToken]:
+        tokens, households = schema.device_tokens.c, schema.households.c
+        columns = [households.id if one.name == "household" else tokens[one.name] for one in fields(DeviceToken)]
+        joined = schema.device_tokens.join(schema.households, tokens.household_no == households.household_no)
+        statement = sa.select(*columns).select_from(joined).where(condition).order_by(tokens.created_us)
+        return [DeviceToken(*row) for row in self.connection.execute(statement)]
+
+    def device_token(self, token_id: str) -> DeviceToken | None:
+        """The token of an id."""
+        return next(iter(self._tokens(schema.device_tokens.c.token_id == token_id)), None)
+
+    def device_tokens(self, household_no: int) -> list[DeviceToken]:
+        """The tokens of a household, oldest first."""
+        return self._tokens(schema.device_tokens.c.household_no == household_no)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def put_household(self, household: Household) -> Household:
+        """Insert (household_no 0) or update; raises Conflict where api_key or meter_id belongs to another."""
+        for name, value, other in (
+            ("api_key", household.api_key, self.household_by_api_key),
+            ("meter_id", household.meter_id, self.household_by_meter_id),
+        ):
+            owner = other(value) if value is not None else None
+            if owner is not None and owner.id != household.id:
+                raise Conflict(f"this {name} belongs to another household already")
+        values = asdict(household)
+        household_no = values.pop("household_no")
+        table = schema.households
+        try:
+            if household_no:
+                self.connection.execute(table.update().where(table.c.household_no == household_no).values(values))
+                return household
+            made = self.connection.execute(table.insert().values(values).returning(table.c.household_no))
+        except sa.exc.IntegrityError as error:
+            raise Conflict(
+                "another request has just made this household, or has taken its api_key or meter_id"
+            ) from error
+        return replace(household, household_no=made.scalar_one())
+
+    def delete_household(self, household_no: int) -> None:
+        """Erase it and everything of it: readings, revisions, profiles, channels, events, tokens."""
+        for table in reversed(schema.metadata.sorted_tables):
+            if table is not schema.households:
+                self.connection.execute(table.delete().where(table.c.household_no == household_no))
+        table = schema.households
+        self.connection.execute(table.delete().where(table.c.household_no == household_no))
+
+    def lock_channels(self, household_nos: Sequence[int]) -> None:
+        """Let no other writer change channels, readings or profiles of these households until the commit.
+
+        In PostgreSQL by locking their rows, always in the same order; SQLite has one writer at a time anyway.
+        """
+        if self.dialect == "postgresql" and household_nos:
+            table = schema.households
+            some = table.c.household_no.in_(list(household_nos))
+            self.connection.execute(
+                sa.select(table.c.household_no).where(some).order_by(table.c.household_no).with_for_update()
+            )
+
+    def add_channel(self, channel: Channel) -> Channel:
+        """Insert with the household's next channel_no; the channel as stored."""
+        table = schema.channels
+        newest = sa.select(sa.func.max(table.c.channel_no)).where(table.c.household_no == channel.household_no)
+        channel = replace(channel, channel_no=(self.connection.execute(newest).scalar() or 0) + 1)
+        self.connection.execute(table.insert().values(asdict(channel)))
+        return channel
+
+    def update_channels(self, channels: Sequence[Channel]) -> None:
+        """Write channels as they are now."""
+        if not channels:
+            return
+        names = [name for name in _CHANNEL_NAMES if name not in _CHANNEL_KEY]
+        assignments = ", ".join(f"{name} = ?" for name in names)
+        sql = f"UPDATE channels SET {assignments} WHERE household_no = ? AND channel_no = ?"  # noqa: S608 - names of ours
+        rows = [[*(getattr(one, name) for name in names), one.household_no, one.channel_no] for one in channels]
+        cursor = self.connection.connection.cursor()
+        cursor.executemany(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), rows)
+
+    def add_meter_event(self, event: MeterEvent) -> MeterEvent:
+        """Insert with the household's next event_no; the event as stored."""
+        table = schema.meter_events
+        newest = sa.select(sa.func.max(table.c.event_no)).where(table.c.household_no == event.household_no)
+        event = replace(event, event_no=(self.connection.execute(newest).scalar() or 0) + 1)
+        self.connection.execute(table.insert().values(asdict(event)))
+        return event
+
+    def delete_meter_event(self, household_no: int, event_no: int) -> None:
+        """Delete an event."""
+        table = schema.meter_events
+        here = (table.c.household_no == household_no) & (table.c.event_no == event_no)
+        self.connection.execute(table.delete().where(here))
+
+    def add_device_token(self, token: DeviceToken) -> None:
+        """Insert a token."""
+        values = asdict(token)
+        del values["household"]
+        self.connection.execute(schema.device_tokens.insert().values(values))
+
+    def revoke_device_token(self, token_id: str, at_us: int) -> None:
+        """Mark a token as revoked."""
+        table = schema.device_tokens
+        self.connection.execute(table.update().where(table.c.token_id == token_id).values(revoked_us=at_us))

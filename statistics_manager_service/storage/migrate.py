@@ -1,0 +1,60 @@
+"""Bringing a store's tables to the newest revision, and sharding them where Citus is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.storage.database import open_engine
+from statistics_manager_service.storage.schema import BULK_TABLES
+
+#: Any number, the same in every process: two that start at once migrate one after the other.
+_MIGRATION_LOCK = 6_207_011
+
+
+def migrate(url: str) -> None:
+    """Bring the store to the newest revision; safe to repeat, and to run from several processes at once."""
+    engine = open_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                command.upgrade(config, "head")
+                driver = connection.connection.driver_connection
+                if driver is not None and driver.in_transaction:
+                    connection.exec_driver_sql("COMMIT")
+            else:
+                connection.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
+                connection.commit()
+                command.upgrade(config, "head")
+                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})")
+                connection.commit()
+    finally:
+        engine.dispose()
+
+
+def distribute(url: str) -> None:
+    """Shard the bulk tables by household over a Citus cluster; safe to repeat."""
+    engine = open_engine(url)
+    try:
+        if engine.dialect.name != "postgresql":
+            raise StatisticsError("only a PostgreSQL store can be distributed; DATABASE_URL names SQLite")
+        with engine.begin() as connection:
+            there = sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'citus'")
+            if not connection.execute(there).scalar():
+                raise StatisticsError("the database lacks the extension citus; install it with CREATE EXTENSION citus")
+            for table in BULK_TABLES:
+                known = sa.text("SELECT count(*) FROM citus_tables WHERE table_name = to_regclass(:name)")
+                if not connection.execute(known, {"name": table.name}).scalar():
+                    shard = sa.text("SELECT create_distributed_table(:name, 'household_no')")
+                    connection.execute(shard, {"name": table.name})
+    finally:
+        engine.dispose()

@@ -1,0 +1,119 @@
+"""The foundation: households, channels, events, tokens; readings, profiles, revisions."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _household_key() -> sa.Column[int]:
+    return sa.Column("household_no", _Number, primary_key=True, autoincrement=False)
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "households",
+        sa.Column("household_no", _Number, primary_key=True, autoincrement=True),
+        sa.Column("id", sa.String(64), nullable=False, unique=True),
+        sa.Column("timezone", sa.String(64), nullable=False),
+        sa.Column("country", sa.String(2)),
+        sa.Column("zone", sa.String(64)),
+        sa.Column("api_key", sa.String(128), unique=True),
+        sa.Column("meter_id", sa.String(128), unique=True),
+        sa.Column("register_unit", sa.String(8), nullable=False),
+        sa.Column("billing_day", sa.Integer, nullable=False),
+        sa.Column("contracted_power_kva", sa.Double),
+        sa.Column("currency", sa.String(3)),
+        sa.Column("more", sa.JSON, nullable=False),
+        sqlite_autoincrement=True,  # a number is never used again, so nothing of an erased household can come back
+    )
+    op.create_table(
+        "channels",
+        _household_key(),
+        sa.Column("channel_no", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("meter", sa.String(64), nullable=False),
+        sa.Column("quantity", sa.String(64), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("unit", sa.String(8), nullable=False),
+        sa.Column("declared", sa.Boolean, nullable=False),
+        sa.Column("modulus_milli", sa.BigInteger),
+        sa.Column("max_power_w", sa.Double),
+        sa.Column("resolution_milli", sa.BigInteger),
+        sa.Column("gap_limit_s", sa.Integer, nullable=False),
+        sa.Column("first_us", sa.BigInteger),
+        sa.Column("last_us", sa.BigInteger),
+        sa.Column("last_value_milli", sa.BigInteger),
+        sa.Column("reading_count", sa.BigInteger, nullable=False),
+        sa.Column("first_day", sa.Integer),
+        sa.Column("last_day", sa.Integer),
+        sa.Column("energy_milliwh", sa.BigInteger, nullable=False),
+        sa.Column("measured_s", sa.BigInteger, nullable=False),
+        sa.Column("estimated_s", sa.BigInteger, nullable=False),
+        sa.Column("sample_count", sa.BigInteger, nullable=False),
+        sa.Column("sample_sum_milli", sa.BigInteger, nullable=False),
+        sa.UniqueConstraint("household_no", "meter", "quantity", "kind"),
+    )
+    op.create_table(
+        "meter_events",
+        _household_key(),
+        sa.Column("event_no", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("meter", sa.String(64), nullable=False),
+        sa.Column("quantity", sa.String(64), nullable=False),
+        sa.Column("at_us", sa.BigInteger, nullable=False),
+        sa.Column("old_end_milli", sa.BigInteger, nullable=False),
+        sa.Column("new_start_milli", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "device_tokens",
+        sa.Column("token_id", sa.String(32), primary_key=True),
+        sa.Column("household_no", _Number, nullable=False),
+        sa.Column("secret_hash", sa.String(64), nullable=False),
+        sa.Column("may_write", sa.Boolean, nullable=False),
+        sa.Column("label", sa.String(128), nullable=False),
+        sa.Column("created_us", sa.BigInteger, nullable=False),
+        sa.Column("expires_us", sa.BigInteger),
+        sa.Column("revoked_us", sa.BigInteger),
+    )
+    op.create_table(
+        "readings",
+        _household_key(),
+        sa.Column("channel_no", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("block", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("carry", sa.BigInteger),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+        postgresql_with={"fillfactor": "50"},
+    )
+    op.create_table(
+        "profiles",
+        _household_key(),
+        sa.Column("channel_no", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("energy_milliwh", sa.BigInteger, nullable=False),
+        sa.Column("measured_s", sa.BigInteger, nullable=False),
+        sa.Column("estimated_s", sa.BigInteger, nullable=False),
+        sa.Column("sample_count", sa.BigInteger, nullable=False),
+        sa.Column("sample_sum_milli", sa.BigInteger, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+        postgresql_with={"fillfactor": "50"},
+    )
+    op.create_table(
+        "revisions",
+        _household_key(),
+        sa.Column("channel_no", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("at_us", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("replaced_us", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("value_milli", sa.BigInteger, nullable=False),
+        sa.Column("length_us", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_device_tokens_household_no", "device_tokens", ["household_no"])
