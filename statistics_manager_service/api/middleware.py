@@ -1,0 +1,91 @@
+"""What happens around every request: correlation id, body limit, log line, and no exception that goes out as it is."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from statistics_manager_service.api.errors import error_body
+from statistics_manager_service.errors import TooLarge
+
+_LOG = structlog.get_logger()
+HEADER = b"x-correlation-id"
+
+
+class Around:
+    """Pure ASGI, as it is on the way of every request."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self._app, self._max_body_bytes = app, max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request; anything else (the lifespan) goes through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        told = length = None
+        for name, value in scope["headers"]:
+            if name == HEADER:
+                told = value
+            elif name == b"content-length":
+                length = value
+        correlation_id = str(uuid.uuid4()) if told is None else _uuid_text(told)
+        answer = _Answer(send, (correlation_id or str(uuid.uuid4())).encode())
+        scope["correlation_id"] = answer.correlation_id.decode()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(correlation_id=scope["correlation_id"])
+        if correlation_id is None:
+            await answer.error(scope, 400, "bad_input", "X-Correlation-ID must be a UUID")
+        elif length is not None and (not length.isdigit() or int(length) > self._max_body_bytes):
+            await answer.error(scope, 413, TooLarge.code, f"the body is over {self._max_body_bytes} bytes")
+        else:
+            await self._pass_on(scope, receive, answer)
+        spent_ms = round((time.perf_counter() - began) * 1000, 3)
+        _LOG.info(
+            "request", method=scope["method"], path=scope["path"], status=answer.status, duration_ms=spent_ms
+        )
+
+    async def _pass_on(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        try:
+            await self._app(scope, receive, answer.send)
+        except Exception:
+            _LOG.exception("request_failed", path=scope["path"])
+            if answer.status:
+                raise  # the answer has begun: the connection has to be cut
+            await answer.error(scope, 500, "internal_error", "something went wrong here; it has been logged")
+
+
+class _Answer:
+    """The answer on its way out: it bears the correlation id, and its status is noted."""
+
+    def __init__(self, send: Send, correlation_id: bytes) -> None:
+        self._send, self.correlation_id, self.status = send, correlation_id, 0
+
+    async def send(self, message: Message) -> None:
+        """Send on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), (HEADER, self.correlation_id)]
+        await self._send(message)
+
+    async def error(self, scope: Scope, status: int, code: str, sentence: str) -> None:
+        """Answer with an error."""
+        body = error_body(scope["path"], self.correlation_id.decode(), status, code, sentence, [])
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+def _uuid_text(told: bytes) -> str | None:
+    """The text as it came if it is a UUID, else None."""
+    if len(told) != 36:
+        return None
+    try:
+        text = told.decode("ascii")
+        return text if str(uuid.UUID(text)) == text.lower() else None
+    except ValueError:
+        return None

@@ -1,0 +1,321 @@
+"""Households, their meters and meter events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from statistics_manager_service.core.civil import check_zone, parse_moment
+from statistics_manager_service.core.names import check_name
+from statistics_manager_service.core.quantities import BOUNDS_MILLI, QUANTITIES, UNITS, Kind
+from statistics_manager_service.core.units import S_PER_DAY
+from statistics_manager_service.errors import BadInput, Fault, Forbidden, NotFound
+from statistics_manager_service.services.ports import (
+    DEFAULT_GAP_LIMIT_S,
+    Channel,
+    Household,
+    MeterEvent,
+    ReadView,
+    Store,
+    WriteView,
+)
+
+_COLUMNS = {one.name for one in fields(Household)} - {"household_no", "id", "more"}
+
+
+class Refolder(Protocol):
+    """What corrects and folds a channel anew."""
+
+    def refold(self, view: WriteView, household: Household, channel: Channel) -> Channel:
+        """Correct and fold the whole channel; the channel as it is then."""
+        ...
+
+
+class HouseholdSettings(BaseModel):
+    """The settings of a household."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    timezone: str = Field("UTC", description="IANA zone of its civil days.", examples=["Europe/Lisbon"])
+    country: str | None = Field(None, pattern=r"^[A-Z]{2}$", description="ISO 3166 code.", examples=["PT"])
+    zone: str | None = Field(None, max_length=64, description="Price and carbon zone.", examples=["PT"])
+    api_key: str | None = Field(None, min_length=1, max_length=128, description="Key of its dongle; one household's.")
+    meter_id: str | None = Field(None, min_length=1, max_length=128, description="Id of its smart meter; one household's.")
+    register_unit: Literal["Wh", "kWh", "MWh"] = Field("Wh", description="Unit of registers that tell none.")
+    billing_day: int = Field(1, ge=1, le=31, description="Day of the month on which a bill begins.")
+    contracted_power_kva: float | None = Field(None, gt=0, le=100_000, description="Contracted power, kVA.")
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$", description="ISO 4217 code.", examples=["EUR"])
+    postal_code: str | None = Field(None, max_length=16, description="Postal code.")
+    tarif_type: Literal["simple", "bi-hourly", "tri-hourly"] | None = Field(None, description="FlexiHome's tariff type.")
+    name: str | None = Field(None, max_length=128, description="A name for people.")
+
+
+class MeterChannel(BaseModel):
+    """What a meter measures: one quantity in one kind."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    quantity: str = Field(description="Such as energy_import.", examples=["energy_import"])
+    kind: Literal["register", "interval", "sample"] | None = Field(None, description="The quantity's usual one if absent.")
+    unit: str | None = Field(None, description="The unit of modulus, resolution and events.", examples=["kWh"])
+    modulus: float | None = Field(None, gt=0, description="Reading at which the register begins again from 0.")
+    max_power_w: float | None = Field(None, gt=0, description="The most that the connection carries, W.")
+    resolution: float | None = Field(None, gt=0, description="One step of the last digit.")
+    gap_limit_s: int = Field(
+        DEFAULT_GAP_LIMIT_S, gt=0, le=366 * S_PER_DAY, description="Readings at most this far apart count as measured."
+    )
+
+
+class SwapEvent(BaseModel):
+    """A meter was swapped: the books go on across it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    kind: Literal["swap"] = Field(description="A meter swap.")
+    quantity: str = Field(description="The register that began anew.", examples=["energy_import"])
+    at: str = Field(description="When.", examples=["2024-05-10T11:20:00Z"])
+    old_end: float = Field(description="Last reading of the old meter, in the channel's unit.", examples=[1000.15])
+    new_start: float = Field(description="First reading of the new meter.", examples=[5.0])
+
+
+@dataclass(frozen=True, slots=True)
+class PutResult:
+    """A household after PUT, and whether it was made."""
+
+    household: Household
+    made: bool
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], body: Any) -> Model:
+    """A request's body as its model. Raises BadInput with all faults."""
+    if not isinstance(body, dict):
+        raise BadInput.of([Fault("body", "the body must be a JSON object")])
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise BadInput.of(faults_of(error)) from error
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """Pydantic's errors as faults."""
+    return [Fault(".".join(map(str, one["loc"])) or "body", one["msg"]) for one in error.errors(include_url=False)]
+
+
+class Households:
+    """The register of households."""
+
+    def __init__(self, store: Store, refolder: Refolder, now_us: Callable[[], int]) -> None:
+        self._store, self._refolder, self._now_us = store, refolder, now_us
+
+    # --- households ---------------------------------------------------------------------------------------------------
+
+    def get(self, household: str) -> Household:
+        """A household. Raises NotFound."""
+        with self._store.reading() as view:
+            return _found(view, household)
+
+    def page(self, after: str | None, limit: int) -> list[Household]:
+        """Households in the order of their ids, after one of them."""
+        with self._store.reading() as view:
+            return view.households(after, limit)
+
+    def put(self, household: str, body: Any) -> PutResult:
+        """Make a household, or replace its settings. Raises BadInput, Conflict."""
+        faults = check_name(household, "id")
+        if faults:
+            raise BadInput.of(faults)
+        settings = _checked(body)
+        with self._store.writing() as view:
+            known = view.household(household)
+            made = _from_settings(household, 0 if known is None else known.household_no, settings)
+            return PutResult(view.put_household(made), known is None)
+
+    def patch(self, household: str, body: Any, *, by_service: bool) -> Household:
+        """Change some settings. Only the service may change whose telemetry is the household's.
+
+        Raises BadInput, Conflict, Forbidden, NotFound.
+        """
+        if not isinstance(body, dict):
+            raise BadInput.of([Fault("body", "the body must be a JSON object")])
+        taken = {"api_key", "meter_id"} & body.keys()
+        if taken and not by_service:
+            raise Forbidden(f"{' and '.join(sorted(taken))} can be changed by the service alone")
+        with self._store.writing() as view:
+            known = _found(view, household)
+            settings = _checked({**settings_of(known), **body})
+            return view.put_household(_from_settings(household, known.household_no, settings))
+
+    def delete(self, household: str) -> None:
+        """Erase a household and everything of it. Raises NotFound."""
+        with self._store.writing() as view:
+            known = _found(view, household)
+            view.lock_channels([known.household_no])
+            view.delete_household(known.household_no)
+
+    # --- meters -------------------------------------------------------------------------------------------------------
+
+    def channels(self, household: str, meter: str | None = None) -> list[Channel]:
+        """The channels of a household, or of one of its meters. Raises NotFound, also where there is no such meter."""
+        with self._store.reading() as view:
+            found = view.channels(_found(view, household).household_no)
+        if meter is None:
+            return found
+        mine = [channel for channel in found if channel.meter == meter]
+        if not mine:
+            raise NotFound(f"household {household} has no meter {meter[:80]!r}")
+        return mine
+
+    def declare(self, household: str, meter: str, body: Any) -> tuple[Channel, bool]:
+        """Say what a meter measures; the channel, and whether it was made. What is stored is corrected anew.
+
+        Raises BadInput, NotFound.
+        """
+        faults = check_name(meter, "meter")
+        try:
+            told = validated(MeterChannel, body)
+        except BadInput as error:
+            raise BadInput.of([*faults, *error.faults]) from error
+        kind, unit = _checked_channel(told, faults)
+        if faults:
+            raise BadInput.of(faults)
+        factor = UNITS[QUANTITIES[told.quantity].dimension][unit]
+        with self._store.writing() as view:
+            owner = _found(view, household)
+            view.lock_channels([owner.household_no])
+            known = _channel_of(view, owner, meter, told.quantity, kind)
+            channel = replace(
+                known or Channel(owner.household_no, -1, meter, told.quantity, kind, unit),
+                unit=unit,
+                declared=True,
+                modulus_milli=_milli(told.modulus, factor),
+                max_power_w=told.max_power_w,
+                resolution_milli=_milli(told.resolution, factor),
+                gap_limit_s=told.gap_limit_s,
+            )
+            if known is None:
+                return view.add_channel(channel), True
+            return self._refolder.refold(view, owner, channel), False
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def events(self, household: str, meter: str) -> list[tuple[MeterEvent, str]]:
+        """The events of a meter, each with the unit of its channel. Raises NotFound."""
+        with self._store.reading() as view:
+            owner = _found(view, household)
+            channels = view.channels(owner.household_no)
+            found = [event for event in view.meter_events(owner.household_no) if event.meter == meter]
+        units = {channel.quantity: channel.unit for channel in channels if channel.meter == meter}
+        return [(event, units.get(event.quantity, "kWh")) for event in found]
+
+    def add_event(self, household: str, meter: str, body: Any) -> tuple[MeterEvent, str]:
+        """Tell of a swap; what is stored is corrected anew. The event and its unit. Raises BadInput, NotFound."""
+        faults = check_name(meter, "meter")
+        try:
+            told = validated(SwapEvent, body)
+        except BadInput as error:
+            raise BadInput.of([*faults, *error.faults]) from error
+        quantity = QUANTITIES.get(told.quantity)
+        if quantity is None or Kind.REGISTER not in quantity.kinds:
+            faults.append(Fault("quantity", f"{told.quantity[:60]!r} is not read from a register"))
+        at_us = 0
+        try:
+            at_us = parse_moment(told.at, "UTC", "at")
+        except BadInput as error:
+            faults += error.faults
+        if faults:
+            raise BadInput.of(faults)
+        with self._store.writing() as view:
+            owner = _found(view, household)
+            view.lock_channels([owner.household_no])
+            channel = _channel_of(view, owner, meter, told.quantity, Kind.REGISTER)
+            if channel is None:
+                channel = view.add_channel(
+                    Channel(owner.household_no, -1, meter, told.quantity, Kind.REGISTER, owner.register_unit)
+                )
+            factor = UNITS[QUANTITIES[told.quantity].dimension][channel.unit]
+            values = [round(told.old_end * factor), round(told.new_start * factor)]
+            bound = BOUNDS_MILLI[QUANTITIES[told.quantity].dimension]
+            outside = [
+                Fault(where, "more than any register can show")
+                for where, value in zip(("old_end", "new_start"), values, strict=True)
+                if abs(value) > bound
+            ]
+            if outside:
+                raise BadInput.of(outside)
+            event = view.add_meter_event(MeterEvent(owner.household_no, 0, meter, told.quantity, at_us, *values))
+            self._refolder.refold(view, owner, channel)
+            return event, channel.unit
+
+    def delete_event(self, household: str, meter: str, event_no: int) -> None:
+        """Undo an event; what is stored is corrected anew. Raises NotFound."""
+        with self._store.writing() as view:
+            owner = _found(view, household)
+            view.lock_channels([owner.household_no])
+            events = [e for e in view.meter_events(owner.household_no) if (e.event_no, e.meter) == (event_no, meter)]
+            if not events:
+                raise NotFound(f"meter {meter[:80]!r} of household {household} has no event {event_no}")
+            view.delete_meter_event(owner.household_no, event_no)
+            channel = _channel_of(view, owner, meter, events[0].quantity, Kind.REGISTER)
+            if channel is not None:
+                self._refolder.refold(view, owner, channel)
+
+
+def _found(view: ReadView, household: str) -> Household:
+    found = view.household(household)
+    if found is None:
+        raise NotFound(f"there is no household {household[:80]!r}")
+    return found
+
+
+def _channel_of(view: ReadView, owner: Household, meter: str, quantity: str, kind: Kind) -> Channel | None:
+    key = (meter, quantity, kind)
+    return next((c for c in view.channels(owner.household_no) if (c.meter, c.quantity, c.kind) == key), None)
+
+
+def _checked(body: Any) -> HouseholdSettings:
+    settings = validated(HouseholdSettings, body)
+    check_zone(settings.timezone)
+    return settings
+
+
+def _from_settings(household: str, household_no: int, settings: HouseholdSettings) -> Household:
+    values = settings.model_dump(exclude_none=True)
+    more = {name: value for name, value in values.items() if name not in _COLUMNS}
+    return Household(household_no, household, **{k: v for k, v in values.items() if k in _COLUMNS}, more=more)
+
+
+def settings_of(household: Household) -> dict[str, Any]:
+    """The settings of a household, those that are set."""
+    values = {name: getattr(household, name) for name in sorted(_COLUMNS)}
+    return {k: v for k, v in values.items() if v is not None} | household.more
+
+
+def _checked_channel(told: MeterChannel, faults: list[Fault]) -> tuple[Kind, str]:
+    """The kind and unit of a declaration; adds what is wrong to the faults."""
+    quantity = QUANTITIES.get(told.quantity)
+    if quantity is None:
+        faults.append(Fault("quantity", f"{told.quantity[:60]!r} is no quantity; there are {', '.join(QUANTITIES)}"))
+        return Kind.SAMPLE, ""
+    kind = Kind(told.kind) if told.kind is not None else quantity.kinds[0]
+    if kind not in quantity.kinds:
+        faults.append(Fault("kind", f"{told.quantity} is told by kind {' or '.join(quantity.kinds)}"))
+    unit = told.unit if told.unit is not None else quantity.unit
+    if unit not in UNITS[quantity.dimension]:
+        allowed = ", ".join(UNITS[quantity.dimension])
+        faults.append(Fault("unit", f"{unit[:20]!r} is no unit of {told.quantity}; allowed are {allowed}"))
+        return kind, quantity.unit
+    bound = BOUNDS_MILLI[quantity.dimension]
+    for where, value in (("modulus", told.modulus), ("resolution", told.resolution)):
+        if value is not None and (kind is not Kind.REGISTER or value * UNITS[quantity.dimension][unit] > bound):
+            faults.append(Fault(where, "only a register has it, and no more than a register can show"))
+    return kind, unit
+
+
+def _milli(value: float | None, factor: int) -> int | None:
+    return None if value is None else max(1, round(value * factor))
