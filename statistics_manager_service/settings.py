@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     jwt_sign_key: SecretStr | None = Field(
         None, description="Shared key of HS512 tokens, at least 32 bytes. The service does not start without a key."
     )
-    jwt_algorithm: Literal["HS512", "RS256", "ES256"] = Field("HS512", description="The one algorithm that is accepted.")
+    jwt_algorithm: Literal["HS512", "RS256", "ES256"] = Field(
+        "HS512", description="The one algorithm that is accepted."
+    )
     jwt_jwks: str | None = Field(None, description="URL or file of the public keys (JWKS), for RS256 and ES256.")
     jwt_leeway_s: int = Field(60, ge=0, le=600, description="Seconds that clocks may differ by.")
     trust_unauthenticated: bool = Field(

@@ -125,9 +125,7 @@ async def patch_household(request: Request, household: str, who: Who) -> Respons
     return _json(household_json(changed))
 
 
-@router.delete(
-    "/households/{household}", summary="Erase a household", status_code=204, response_class=Response
-)
+@router.delete("/households/{household}", summary="Erase a household", status_code=204, response_class=Response)
 async def delete_household(request: Request, household: str, who: Who) -> Response:
     """Erases the household and everything of it, readings and all. Service only."""
     require_service(who)
@@ -297,7 +295,10 @@ async def add_token(request: Request, household: str, who: Who) -> Response:
 
 
 @router.delete(
-    "/households/{household}/tokens/{token_id}", summary="Revoke a device token", status_code=204, response_class=Response
+    "/households/{household}/tokens/{token_id}",
+    summary="Revoke a device token",
+    status_code=204,
+    response_class=Response,
 )
 async def revoke_token(request: Request, household: str, token_id: str, who: Who) -> Response:
     """The token is refused from now on. Service only."""
@@ -305,5 +306,3 @@ async def revoke_token(request: Request, household: str, token_id: str, who: Who
     services = services_of(request)
     await run(services, lambda: services.tokens.revoke(household, token_id), short=False)
     return Response(status_code=204)
-
-

@@ -45,9 +45,7 @@ class Around:
         else:
             await self._pass_on(scope, receive, answer)
         spent_ms = round((time.perf_counter() - began) * 1000, 3)
-        _LOG.info(
-            "request", method=scope["method"], path=scope["path"], status=answer.status, duration_ms=spent_ms
-        )
+        _LOG.info("request", method=scope["method"], path=scope["path"], status=answer.status, duration_ms=spent_ms)
 
     async def _pass_on(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:

@@ -124,7 +124,7 @@ def correct_registers(
         return out
     counts = np.diff(offsets)
     same = same_owner(offsets, size)
-    step = np.diff(value_milli)
+    step = value_milli[1:] - value_milli[:-1]
     falls = (step < 0) & same
     out.step_milli[1:][same] = step[same]
     out.known[offsets[:-1][counts > 0]] = False
@@ -132,7 +132,7 @@ def correct_registers(
     rate = np.array([one.milliwh_per_us for one in limits])
     slack = np.array([one.resolution_milli for one in limits], dtype=np.float64)
     owner = np.repeat(np.arange(channels), counts)[1:]
-    most = rate[owner] * np.diff(at_us) + slack[owner]
+    most = rate[owner] * (at_us[1:] - at_us[:-1]) + slack[owner]
     out.verdict[1:][same & (step > most)] = Verdict.SUSPECT
 
     special = np.zeros(channels, np.bool_)

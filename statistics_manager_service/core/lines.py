@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from statistics_manager_service.core.correction import SET_ASIDE, Corrected, RegisterLimits, Verdict
+from statistics_manager_service.core.correction import Corrected, RegisterLimits, Verdict
 from statistics_manager_service.core.grid import ragged_ranges, same_owner
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import QUARTER_US, US_PER_S
@@ -56,7 +56,7 @@ class Quarters:
 
 def register_lines(at_us: Int64, offsets: Int64, corrected: Corrected, limits: list[RegisterLimits]) -> Lines:
     """The lines of corrected registers: what is set aside is left out."""
-    keep = ~np.isin(corrected.verdict, SET_ASIDE)
+    keep = (corrected.verdict != Verdict.GLITCH) & (corrected.verdict != Verdict.OVERLAP)
     owner = np.repeat(np.arange(len(limits)), np.diff(offsets))[keep]
     at, step = at_us[keep], corrected.step_milli[keep]
     kept = np.searchsorted(owner, np.arange(len(limits) + 1)).astype(np.int64)

@@ -16,5 +16,8 @@ def check_name(text: str, where: str) -> list[Fault]:
         return []
     shown = ascii(text[:40])
     return [
-        Fault(where, f"{shown} is no name; a name has 1 to 64 letters, digits, '-', '_', '.' or ':', a letter or digit first")
+        Fault(
+            where,
+            f"{shown} is no name; a name has 1 to 64 letters, digits, '-', '_', '.' or ':', a letter or digit first",
+        )
     ]

@@ -75,3 +75,12 @@ class TelemetrySeries:
     at_us: Int64
     value: Float64
     line: Int64
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A line of line protocol that is not taken: where it is, counted from 1, and why."""
+
+    line: int
+    column: int
+    reason: str

@@ -136,38 +136,34 @@ def _joined_days(patches: Sequence[_Patch], folded: Folded) -> Days:
 def _with_totals(view: WriteView, one: _Patch, sums: Int64) -> tuple[Channel, Int64]:
     """The channel with its new running totals, and the totals at the start of each day of the patch, (days, 5)."""
     channel = one.channel
-    ends = np.array(_totals(channel), np.int64)
-    first_day = one.first_day if channel.first_day is None else min(channel.first_day, one.first_day)
-    last_day = one.last_day if channel.last_day is None else max(channel.last_day, one.last_day)
-    starts = np.zeros_like(sums)
-    starts[1:] = np.cumsum(sums, axis=0)[:-1]
+    base = (0, 0, 0, 0, 0)
     if one.stored and one.stored[0].day == one.first_day:
-        base = np.array(_totals(one.stored[0]), np.int64)
+        base = _totals(one.stored[0])
     elif channel.last_day is not None and one.first_day > channel.last_day:
-        base = ends
-    else:
-        base = np.zeros(5, np.int64)
-    behind = base + sums.sum(axis=0)  # the new totals at the end of the patch
-    if channel.last_day is None or one.last_day >= channel.last_day:
-        ends = behind
-    else:
-        change = behind - _totals_after(view, one)
+        base = _totals(channel)
+    running = np.empty((one.days + 1, 5), np.int64)
+    running[0] = base
+    running[1:] = sums
+    np.cumsum(running, axis=0, out=running)
+    ends = running[-1]
+    if channel.last_day is not None and one.last_day < channel.last_day:
+        change = ends - _totals_after(view, one)
         if change.any():
             shift = tuple(change.tolist())
             view.shift_profiles(channel.household_no, channel.channel_no, one.last_day, shift)
-            ends = ends + change
+        ends = np.array(_totals(channel), np.int64) + change
     energy, measured, estimated, count, total = ends.tolist()
     channel = replace(
         channel,
-        first_day=first_day,
-        last_day=last_day,
+        first_day=one.first_day if channel.first_day is None else min(channel.first_day, one.first_day),
+        last_day=one.last_day if channel.last_day is None else max(channel.last_day, one.last_day),
         energy_milliwh=energy,
         measured_s=measured,
         estimated_s=estimated,
         sample_count=count,
         sample_sum_milli=total,
     )
-    return channel, starts + base
+    return channel, running[:-1]
 
 
 def _totals(row: Channel | ProfileRow) -> tuple[int, int, int, int, int]:

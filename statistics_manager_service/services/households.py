@@ -43,13 +43,17 @@ class HouseholdSettings(BaseModel):
     country: str | None = Field(None, pattern=r"^[A-Z]{2}$", description="ISO 3166 code.", examples=["PT"])
     zone: str | None = Field(None, max_length=64, description="Price and carbon zone.", examples=["PT"])
     api_key: str | None = Field(None, min_length=1, max_length=128, description="Key of its dongle; one household's.")
-    meter_id: str | None = Field(None, min_length=1, max_length=128, description="Id of its smart meter; one household's.")
+    meter_id: str | None = Field(
+        None, min_length=1, max_length=128, description="Id of its smart meter; one household's."
+    )
     register_unit: Literal["Wh", "kWh", "MWh"] = Field("Wh", description="Unit of registers that tell none.")
     billing_day: int = Field(1, ge=1, le=31, description="Day of the month on which a bill begins.")
     contracted_power_kva: float | None = Field(None, gt=0, le=100_000, description="Contracted power, kVA.")
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$", description="ISO 4217 code.", examples=["EUR"])
     postal_code: str | None = Field(None, max_length=16, description="Postal code.")
-    tarif_type: Literal["simple", "bi-hourly", "tri-hourly"] | None = Field(None, description="FlexiHome's tariff type.")
+    tarif_type: Literal["simple", "bi-hourly", "tri-hourly"] | None = Field(
+        None, description="FlexiHome's tariff type."
+    )
     name: str | None = Field(None, max_length=128, description="A name for people.")
 
 
@@ -59,7 +63,9 @@ class MeterChannel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     quantity: str = Field(description="Such as energy_import.", examples=["energy_import"])
-    kind: Literal["register", "interval", "sample"] | None = Field(None, description="The quantity's usual one if absent.")
+    kind: Literal["register", "interval", "sample"] | None = Field(
+        None, description="The quantity's usual one if absent."
+    )
     unit: str | None = Field(None, description="The unit of modulus, resolution and events.", examples=["kWh"])
     modulus: float | None = Field(None, gt=0, description="Reading at which the register begins again from 0.")
     max_power_w: float | None = Field(None, gt=0, description="The most that the connection carries, W.")
@@ -239,16 +245,18 @@ class Households:
                     Channel(owner.household_no, -1, meter, told.quantity, Kind.REGISTER, owner.register_unit)
                 )
             factor = UNITS[QUANTITIES[told.quantity].dimension][channel.unit]
-            values = [round(told.old_end * factor), round(told.new_start * factor)]
+            old_end, new_start = round(told.old_end * factor), round(told.new_start * factor)
             bound = BOUNDS_MILLI[QUANTITIES[told.quantity].dimension]
             outside = [
                 Fault(where, "more than any register can show")
-                for where, value in zip(("old_end", "new_start"), values, strict=True)
+                for where, value in (("old_end", old_end), ("new_start", new_start))
                 if abs(value) > bound
             ]
             if outside:
                 raise BadInput.of(outside)
-            event = view.add_meter_event(MeterEvent(owner.household_no, 0, meter, told.quantity, at_us, *values))
+            event = view.add_meter_event(
+                MeterEvent(owner.household_no, 0, meter, told.quantity, at_us, old_end, new_start)
+            )
             self._refolder.refold(view, owner, channel)
             return event, channel.unit
 

@@ -18,7 +18,7 @@ from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.accepting import Accepted, accept, default_unit, kind_of
 from statistics_manager_service.services.folding import fold_stretches, patch_profiles
 from statistics_manager_service.services.ports import Channel, Household, MeterEvent, Store, WriteView
-from statistics_manager_service.services.stretches import Stretch, correct, set_aside_count
+from statistics_manager_service.services.stretches import Stretch, correct, events_of, set_aside_count
 
 ChannelKey = tuple[str, str, Kind]
 
@@ -115,7 +115,7 @@ class Recorder:
         revisions = []
         for batch in batches:
             channel = batch.channel
-            one = Stretch(channel, _events_of(events.get(channel.household_no, ()), channel))
+            one = Stretch(channel, events_of(events.get(channel.household_no, ()), channel))
             at_us = batch.column("at_us")
             one.load(view, int(at_us.min()), int(at_us.max()))
             length_us = batch.column("length_us") if channel.kind is Kind.INTERVAL else None
@@ -128,14 +128,7 @@ class Recorder:
                 continue
             key = (channel.household_no, channel.channel_no)
             revisions += [(*key, at, now_us + i, value, length) for i, (at, value, length) in enumerate(replaced)]
-            newest = int(one.at_us[-1])
-            if channel.last_us is None or newest >= channel.last_us:
-                one.channel = replace(one.channel, last_us=newest, last_value_milli=int(one.value_milli[-1]))
-            one.channel = replace(
-                one.channel,
-                first_us=int(one.at_us[0]) if channel.first_us is None else min(channel.first_us, int(one.at_us[0])),
-                reading_count=channel.reading_count + len(one.at_us) - before,
-            )
+            one.channel = _with_readings(channel, one, len(one.at_us) - before)
             by_kind[channel.kind].append(one)
         view.add_revisions(revisions)
         for stretches in by_kind.values():
@@ -144,7 +137,7 @@ class Recorder:
 
     def refold(self, view: WriteView, household: Household, channel: Channel) -> Channel:
         """Correct and fold a channel's whole past anew, after its limits or its meter's events have changed."""
-        one = Stretch(channel, _events_of(view.meter_events(household.household_no), channel))
+        one = Stretch(channel, events_of(view.meter_events(household.household_no), channel))
         one.load_all(view)
         view.delete_profiles(channel.household_no, channel.channel_no)
         one.channel = without_profiles(channel)
@@ -200,6 +193,19 @@ def settle(view: WriteView, stretches: Sequence[Stretch]) -> list[Channel]:
     return done
 
 
+def _with_readings(channel: Channel, one: Stretch, added: int) -> Channel:
+    """The channel with its first, last and number of readings after a merge."""
+    first, newest = int(one.at_us[0]), int(one.at_us[-1])
+    is_newest = channel.last_us is None or newest >= channel.last_us
+    return replace(
+        channel,
+        first_us=first if channel.first_us is None else min(channel.first_us, first),
+        last_us=newest if is_newest else channel.last_us,
+        last_value_milli=int(one.value_milli[-1]) if is_newest else channel.last_value_milli,
+        reading_count=channel.reading_count + added,
+    )
+
+
 def _known(view: WriteView, name: str) -> Household:
     household = view.household(name)
     if household is None:
@@ -217,9 +223,3 @@ def _new_channel(wire: WireReadings, household: Household) -> Channel:
     if quantity.dimension is Dimension.ENERGY and not unit.endswith("Wh"):
         unit = quantity.unit  # energy told as mean power
     return Channel(household.household_no, -1, wire.meter, wire.quantity, kind, unit)
-
-
-def _events_of(events: Sequence[MeterEvent], channel: Channel) -> list[MeterEvent]:
-    if channel.kind is not Kind.REGISTER:
-        return []
-    return [event for event in events if event.meter == channel.meter and event.quantity == channel.quantity]

@@ -44,6 +44,13 @@ def limits_of(channel: Channel) -> RegisterLimits:
     )
 
 
+def events_of(events: Sequence[MeterEvent], channel: Channel) -> list[MeterEvent]:
+    """Those of a household's events that concern a channel."""
+    if channel.kind is not Kind.REGISTER:
+        return []
+    return [event for event in events if event.meter == channel.meter and event.quantity == channel.quantity]
+
+
 @dataclass(slots=True)
 class Stretch:
     """Readings of one channel, and what is to be done with them.
@@ -84,7 +91,10 @@ class Stretch:
         self._take(blocks)
         if block_of(channel.first_us) < self.first_block:
             self.at_start = False
-            self.widen_left(view)
+            # A live stream mostly goes on inside a block: then the change begins behind a clean start already.
+            inside = blocks and blocks[0].block == self.first_block and self.at_us[0] < first_us
+            if not (inside and self._is_start(blocks[0])):
+                self.widen_left(view)
         if block_of(channel.last_us) > self.last_block:
             self.at_end = False
             self.widen_right(view, 1)
@@ -205,9 +215,13 @@ class Stretch:
 
     def block_starts(self) -> tuple[Int64, Int64]:
         """The blocks of the readings, and the row with which each begins."""
-        block = self.at_us // BLOCK_US
-        rows = np.flatnonzero(np.diff(block, prepend=block[0] - 1))
-        return block[rows], rows
+        first, last = block_of(int(self.at_us[0])), block_of(int(self.at_us[-1]))
+        if first == last:
+            return np.array([first], np.int64), np.zeros(1, np.int64)
+        edges = np.arange(first, last + 1, dtype=np.int64)
+        rows = np.searchsorted(self.at_us, edges * BLOCK_US)
+        filled = np.append(rows[1:], len(self.at_us)) > rows
+        return edges[filled], rows[filled]
 
     def packed(self, touched: NDArray[np.bool_]) -> list[tuple[int, int, int, int | None, int, bytes]]:
         """The rows of blocks that hold touched readings or begin in another state than stored."""
@@ -394,4 +408,6 @@ def _sample_stretches(stretches: list[Stretch]) -> Corrections:
 
 def set_aside_count(one: Stretch) -> int:
     """How many of the changed readings are set aside."""
+    if not one.verdict.any():
+        return 0
     return int((np.isin(one.verdict, SET_ASIDE) & one.changed).sum())

@@ -124,7 +124,9 @@ class Tokens:
             raise NotAuthenticated("the device token has expired")
         return Caller(Role.DEVICE, token.household, token.may_write)
 
-    def create(self, household: str, *, may_write: bool, label: str, lifetime_days: int | None) -> tuple[str, DeviceToken]:
+    def create(
+        self, household: str, *, may_write: bool, label: str, lifetime_days: int | None
+    ) -> tuple[str, DeviceToken]:
         """Make a device token: its text, which is told this once, and what is stored. Raises NotFound."""
         faults = check_name(household, "household")
         if faults:

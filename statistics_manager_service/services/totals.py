@@ -12,7 +12,7 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, US_PER_DAY
 from statistics_manager_service.services.ports import Channel, ProfileRow, ReadView
-from statistics_manager_service.services.stretches import Stretch, correct
+from statistics_manager_service.services.stretches import Stretch, correct, events_of
 
 #: Columns of running totals.
 ENERGY, MEASURED, ESTIMATED, COUNT, SUM = range(5)
@@ -89,8 +89,7 @@ def _within_quarter(view: ReadView, channel: Channel, at_us: int) -> tuple[int, 
     start_us = at_us // QUARTER_US * QUARTER_US
     if channel.first_us is None or channel.first_day is None:
         return (0, 0, 0, 0, 0)
-    events = [e for e in view.meter_events(channel.household_no) if channel.kind is Kind.REGISTER]
-    one = Stretch(channel, [e for e in events if e.meter == channel.meter and e.quantity == channel.quantity])
+    one = Stretch(channel, events_of(view.meter_events(channel.household_no), channel))
     one.load(view, start_us, at_us)
     while True:
         if not len(one.at_us):

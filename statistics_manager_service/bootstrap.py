@@ -1,0 +1,129 @@
+"""The one place that chooses the adapters and joins them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from statistics_manager_service.api.app import create_app as create_api
+from statistics_manager_service.core.readings import RefusedLine, WireReadings
+from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.ingest.arrow_body import decode_arrow, decode_parquet
+from statistics_manager_service.ingest.csv_body import decode_csv
+from statistics_manager_service.ingest.json_body import decode_json
+from statistics_manager_service.ingest.line_protocol import decode_line_protocol
+from statistics_manager_service.observability import configure_logging
+from statistics_manager_service.services.app import AppServices
+from statistics_manager_service.services.asking import Asking
+from statistics_manager_service.services.fields import KNOWN_FIELDS
+from statistics_manager_service.services.households import Households
+from statistics_manager_service.services.keys import PublicKeys
+from statistics_manager_service.services.ports import Store
+from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.telemetry import resolve_series
+from statistics_manager_service.services.tokens import Keys, SharedKey, Tokens
+from statistics_manager_service.settings import Settings
+from statistics_manager_service.storage.database import SqlStore, open_engine
+from statistics_manager_service.storage.migrate import migrate
+
+DECODERS = {
+    "application/json": decode_json,
+    "text/csv": decode_csv,
+    "application/vnd.apache.arrow.stream": decode_arrow,
+    "application/vnd.apache.parquet": decode_parquet,
+}
+_LOG = structlog.get_logger()
+
+
+def now_us() -> int:
+    """The present in microseconds UTC."""
+    return time.time_ns() // 1000
+
+
+def keys_of(settings: Settings) -> Keys | None:
+    """Where keys of JWTs are found. Raises StatisticsError where nobody could be let in."""
+    if settings.jwt_algorithm == "HS512":
+        if settings.jwt_sign_key is not None and settings.jwt_sign_key.get_secret_value():
+            return SharedKey(settings.jwt_sign_key.get_secret_value())
+        wanted = "JWT_SIGN_KEY (the key of HS512 tokens; make one with: openssl rand -hex 64)"
+    else:
+        if settings.jwt_jwks:
+            return PublicKeys(settings.jwt_jwks)
+        wanted = f"JWT_JWKS (the URL or file of the public keys for {settings.jwt_algorithm})"
+    if settings.trust_unauthenticated:
+        return None
+    raise StatisticsError(f"the service can't tell who calls: set {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
+class LineDecoder:
+    """Line protocol to readings of households' channels."""
+
+    store: Store
+    now_us: Callable[[], int]
+
+    def __call__(self, body: bytes, precision: str) -> tuple[list[WireReadings], list[RefusedLine], int]:
+        """Readings, refused lines, and the number of lines that the body has."""
+        series, refused = decode_line_protocol(body, precision, known_fields=KNOWN_FIELDS, now_us=self.now_us())
+        with self.store.reading() as view:
+            readings, unknown = resolve_series(series, Looked(view))
+        return readings, [*refused, *unknown], body.count(b"\n") + (not body.endswith(b"\n"))
+
+
+def open_store(settings: Settings) -> SqlStore:
+    """The store of the settings."""
+    return SqlStore(open_engine(settings.store_url))
+
+
+def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
+    """The services over the store of the settings."""
+    store = store or open_store(settings)
+    recorder = Recorder(store, now_us)
+    tokens = Tokens(
+        store,
+        now_us,
+        keys_of(settings),
+        settings.jwt_algorithm,
+        settings.jwt_leeway_s,
+        settings.trust_unauthenticated,
+    )
+    return AppServices(
+        settings=settings,
+        store=store,
+        store_is_embedded=store.is_embedded,
+        households=Households(store, recorder, now_us),
+        tokens=tokens,
+        recorder=recorder,
+        asking=Asking(store, now_us, settings.max_households_per_query),
+        decoders=dict(DECODERS),
+        decode_lines=LineDecoder(store, now_us),
+    )
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application; without settings, those of the environment (as a server's worker makes it)."""
+    settings = settings or Settings()
+    configure_logging(settings.log_level, settings.log_format)
+    return create_api(build(settings))
+
+
+def serve(settings: Settings) -> None:
+    """Migrate the store if wished, and serve until stopped. Raises StatisticsError where it can't start."""
+    configure_logging(settings.log_level, settings.log_format)
+    keys_of(settings)
+    if settings.trust_unauthenticated:
+        _LOG.warning("unauthenticated_requests_are_trusted", setting="TRUST_UNAUTHENTICATED")
+    if settings.migrate_on_start:
+        migrate(settings.store_url)
+    options = {"host": settings.host, "port": settings.port, "access_log": False, "server_header": False}
+    _LOG.info("starting", host=settings.host, port=settings.port, workers=settings.workers)
+    if settings.workers > 1:
+        factory = "statistics_manager_service.bootstrap:create_app"
+        uvicorn.run(factory, factory=True, workers=settings.workers, log_level="warning", **options)
+    else:
+        uvicorn.run(create_app(settings), log_level="warning", **options)
