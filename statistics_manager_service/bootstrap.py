@@ -127,3 +127,18 @@ def serve(settings: Settings) -> None:
         uvicorn.run(factory, factory=True, workers=settings.workers, log_level="warning", **options)
     else:
         uvicorn.run(create_app(settings), log_level="warning", **options)
+
+
+def recorder_of(store: SqlStore) -> Recorder:
+    """The recorder of a store, for commands."""
+    return Recorder(store, now_us)
+
+
+def households_of(store: SqlStore) -> Households:
+    """The register of households of a store, for commands."""
+    return Households(store, recorder_of(store), now_us)
+
+
+def device_tokens_of(store: SqlStore) -> Tokens:
+    """Device tokens of a store, for commands: no JWT is verified there."""
+    return Tokens(store, now_us, None, "HS512", 0)

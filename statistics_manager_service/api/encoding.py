@@ -13,7 +13,8 @@ import pyarrow.csv
 import pyarrow.ipc
 import pyarrow.parquet
 
-from statistics_manager_service.core.civil import bucket_json, iso_labels
+from statistics_manager_service.core.civil import bucket_json
+from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.asking import Statistics

@@ -17,7 +17,8 @@ from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.encoding import metrics_json
 from statistics_manager_service.api.running import run
 from statistics_manager_service.api.statistics import services_of
-from statistics_manager_service.core.civil import GroupBy, calendar, check_zone, iso_labels, parse_moment
+from statistics_manager_service.core.civil import GroupBy, calendar, check_zone, parse_moment
+from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import MILLI

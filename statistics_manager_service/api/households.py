@@ -13,7 +13,7 @@ from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.bodies import read_json
 from statistics_manager_service.api.running import run
 from statistics_manager_service.api.statistics import factor_of, services_of
-from statistics_manager_service.core.civil import iso_labels
+from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.services.access import Caller, require_read, require_service, require_settings
 from statistics_manager_service.services.households import (
     HouseholdSettings,

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.encoding import FORMATS, encode, wanted_format
 from statistics_manager_service.api.running import run
-from statistics_manager_service.core.civil import iso_labels, parse_moment
+from statistics_manager_service.core.civil import parse_moment
+from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.quantities import QUANTITIES, UNITS
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.errors import BadInput, Fault

@@ -1,0 +1,93 @@
+"""`statistics-manager demo`: three homes with thirteen months of telemetry, and links to look at them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Annotated
+
+import jwt
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from statistics_manager_service import bootstrap
+from statistics_manager_service.core.units import QUARTER_US, S_PER_DAY, US_PER_S
+from statistics_manager_service.demo import DemoHome, count, homes, readings
+from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.settings import Settings
+from statistics_manager_service.storage.database import SqlStore
+
+_TOKEN_DAYS = 7
+
+
+def demo(
+    directory: Annotated[Path, typer.Option(help="Where the demo keeps its store and its key.")] = Path("var/demo"),
+    serve: Annotated[bool, typer.Option(help="Start the service on it.")] = False,
+    port: Annotated[int, typer.Option(help="Port of the service.")] = 8080,
+) -> None:
+    """Fill a store of its own with three homes, and print links that work. It makes its own key."""
+    directory.mkdir(parents=True, exist_ok=True)
+    settings = Settings(
+        host="127.0.0.1",
+        port=port,
+        database_url=f"sqlite:///{directory / 'statistics.sqlite3'}",
+        jwt_sign_key=SecretStr(_key(directory / "key")),
+        log_format="console",
+        log_level="WARNING",
+    )
+    bootstrap.migrate(settings.store_url)
+    store = bootstrap.open_store(settings)
+    end_us = int(time.time()) * US_PER_S // QUARTER_US * QUARTER_US
+    found = homes(end_us)
+    _fill(store, found, end_us)
+    _print_links(settings, found)
+    if serve:
+        print("\nThe service is running; stop it with Ctrl-C.", flush=True)
+        bootstrap.serve(settings)
+
+
+def _key(path: Path) -> str:
+    """The demo's own key, made once, readable by its owner alone."""
+    if not path.exists():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(64))
+    return path.read_text().strip()
+
+
+def _fill(store: SqlStore, found: list[DemoHome], end_us: int) -> None:
+    households, recorder = bootstrap.households_of(store), bootstrap.recorder_of(store)
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        for home in found:
+            task = progress.add_task(home.id, total=count(home, end_us))
+            households.put(home.id, home.settings)
+            for meter, declaration in home.declarations:
+                households.declare(home.id, meter, declaration)
+            for meter, event in home.events:
+                known = [(one.at_us, one.quantity) for one, _ in households.events(home.id, meter)]
+                if not known:
+                    households.add_event(home.id, meter, event)
+            for piece in readings(home, end_us):
+                recorder.record([piece])
+                progress.advance(task, len(piece.at_us))
+
+
+def _print_links(settings: Settings, found: list[DemoHome]) -> None:
+    key = settings.jwt_sign_key
+    if key is None:
+        raise StatisticsError("the demo has no key")
+    now_s = int(time.time())
+    base = f"http://{settings.host}:{settings.port}/api/statistics"
+    print(f"\nThe API, to try it out:  {base}/docs\n")
+    year = time.gmtime(now_s).tm_year
+    for home in found:
+        claims = {"sub": home.id, "iat": now_s, "exp": now_s + _TOKEN_DAYS * S_PER_DAY}
+        token = jwt.encode(claims, key.get_secret_value(), algorithm="HS512")
+        query = f"measures=energy_import&group_by=monthly&start={year - 1}-11-01&end={year + 1}-01-01"
+        print(f"{home.id}: {home.about}")
+        print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/statistics?{query}'\n")
