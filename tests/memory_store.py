@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from statistics_manager_service.services.ports import Block, Channel, Household, MeterEvent, ProfileRow, Revision
 
 
@@ -88,9 +90,16 @@ class MemoryStore:
     def profiles(self, household_no: int, channel_no: int, first_day: int, last_day: int) -> list[ProfileRow]:
         return [row for row in self._profiles(household_no, channel_no) if first_day <= row.day <= last_day]
 
-    def profiles_on(self, keys: Sequence[tuple[int, int]], days: Any) -> dict[tuple[int, int], list[ProfileRow]]:
+    def profile_columns(self, keys: Sequence[tuple[int, int]], days: Any) -> Any:
         wanted = set(days.tolist())
-        return {key: [row for row in self._profiles(*key) if row.day in wanted] for key in keys}
+        rows = [(i, row) for i, key in enumerate(keys) for row in self._profiles(*key) if row.day in wanted]
+        totals = [(r.energy_milliwh, r.measured_s, r.estimated_s, r.sample_count, r.sample_sum_milli) for _, r in rows]
+        return (
+            np.array([i for i, _ in rows], np.int64),
+            np.array([row.day for _, row in rows], np.int64),
+            np.array(totals, np.int64).reshape(-1, 5),
+            [row.body for _, row in rows],
+        )
 
     def put_profiles(self, rows: Sequence[tuple[Any, ...]]) -> None:
         for household_no, channel_no, *row in rows:

@@ -19,7 +19,7 @@ from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.services.ports import Channel, Household, MeterEvent
 from statistics_manager_service.services.recording import Recorder
-from statistics_manager_service.services.totals import ENERGY, ESTIMATED, MEASURED, totals_at
+from statistics_manager_service.services.totals import ENERGY, ESTIMATED, MEASURED, Totals
 
 EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "200"))
 law = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -201,7 +201,7 @@ def test_the_parts_of_any_range_add_up_to_the_whole(data: st.DataObject, kind: K
     first, last = rows[0][0] // QUARTER_US - 3, rows[-1][0] // QUARTER_US + 700
     inner = data.draw(st.lists(st.integers(first, last), max_size=20))
     edges = np.array(sorted({first, last, *inner}), np.int64) * QUARTER_US
-    totals = totals_at(store, [channel], edges)[0]  # type: ignore[arg-type]
+    totals = Totals(store, edges).totals([channel])[0]  # type: ignore[arg-type]
     days = unpack_days([row.body for _, row in sorted(store.all_profiles[1, 1].items())])
     assert np.diff(totals[:, ENERGY]).sum() == days.energy_milliwh.sum() == channel.energy_milliwh
     assert (np.diff(totals[:, MEASURED]) + np.diff(totals[:, ESTIMATED]) <= np.diff(edges) // US_PER_S).all()
@@ -233,7 +233,7 @@ def test_what_flows_between_two_instants_is_the_straight_line_between_readings(
     edges = np.sort(rng.integers(clean[0][0] - US_PER_DAY, clean[-1][0] + US_PER_DAY, 5))
     edges[data.draw(st.integers(0, 4))] //= QUARTER_US
     edges = np.sort(np.where(edges < START_US // 2, edges * QUARTER_US, edges))
-    totals = totals_at(store, store.channels(1), edges)[0, :, ENERGY]  # type: ignore[arg-type]
+    totals = Totals(store, edges).totals(store.channels(1))[0, :, ENERGY]  # type: ignore[arg-type]
     at = [t for t, _, _ in clean]
     for i, edge in enumerate(edges.tolist()):
         place = int(np.searchsorted(at, edge, side="right"))

@@ -261,6 +261,7 @@ _MOMENT: Final = re.compile(
 _LOST_PLUS: Final = re.compile(r"[\d-]{10}[Tt ][\d:.]{5,18} \d\d:?\d\d", re.ASCII)
 
 
+@lru_cache(maxsize=1024)
 def parse_moment(text: str, zone: str, where: str) -> int:
     """The instant (microseconds UTC) of 'YYYY-MM-DD', the beginning of that date in `zone`, or of an ISO date-time.
 

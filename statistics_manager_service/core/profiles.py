@@ -99,8 +99,9 @@ def unpack_days(bodies: Sequence[bytes]) -> Days:
         matrix = np.frombuffer(b"".join(bodies), np.uint8).reshape(days, size)
         runs = matrix[:, _HEAD : _HEAD + _RUN.itemsize].copy().view(_RUN)
         energy = matrix[:, _HEAD + _RUN.itemsize :].copy().view("<i4").astype(np.int64)
-        measured = np.repeat(runs["measured_s"].astype(np.int64), QUARTERS_PER_DAY, axis=1)
-        estimated = np.repeat(runs["estimated_s"].astype(np.int64), QUARTERS_PER_DAY, axis=1)
+        shape = (days, QUARTERS_PER_DAY)  # one run a day: all quarters share it
+        measured = np.broadcast_to(runs["measured_s"].astype(np.int64), shape)
+        estimated = np.broadcast_to(runs["estimated_s"].astype(np.int64), shape)
         return Days(energy, measured, estimated)
     out = Days.empty(days, with_samples)
     for i, body in enumerate(bodies):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,8 +16,9 @@ from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
-from statistics_manager_service.services.measuring import MEASURES, Column, Measurer
+from statistics_manager_service.services.measuring import MEASURES, Column, Measurer, needed
 from statistics_manager_service.services.ports import Channel, Household, ReadView, Store
+from statistics_manager_service.services.totals import Totals
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: What `group_by` may be here; seven-day windows are FlexiHome's own meaning of weekly.
@@ -70,14 +72,15 @@ class Page:
     more_us: int | None = None
 
 
-def parse_measures(text: str) -> list[str]:
+@lru_cache(maxsize=256)
+def parse_measures(text: str) -> tuple[str, ...]:
     """Names of measures, in order. Raises BadInput that names every unknown one and the known ones."""
     names = [name.strip() for name in text.split(",")]
     unknown = [name for name in names if name not in MEASURES]
     if unknown:
         allowed = ", ".join(MEASURES)
         raise BadInput.of([Fault("measures", f"{name[:60]!r} is no measure; there are {allowed}") for name in unknown])
-    return list(dict.fromkeys(names))
+    return tuple(dict.fromkeys(names))
 
 
 def parse_group_by(text: str, allowed: Sequence[str] = GROUPINGS) -> GroupBy:
@@ -106,7 +109,7 @@ class Asking:
         with self._store.reading() as view:
             household = known_household(view, household_id)
             measures, cal = self._parsed(question, household.timezone, household.billing_day)
-            measurer = Measurer(view, view.channels(household.household_no), cal.edges_us)
+            measurer = Measurer(Totals(view, cal.edges_us), view.channels(household.household_no))
             columns = [measurer.column(measure, question.meter) for measure in measures]
         return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
 
@@ -127,17 +130,18 @@ class Asking:
                 raise BadInput.of([Fault("group_by", "the households have several billing days; ask for each alone")])
             measures, cal = self._parsed(question, zones.pop() if zones else "UTC", min(billing_days, default=1))
             channels = view.channels_of([one.household_no for one in households])
-            out = []
+            totals, out = Totals(view, cal.edges_us), []
+            totals.fetch([c for some in channels.values() for c in needed(some, measures, question.meter)])
             for one in households:
-                measurer = Measurer(view, channels.get(one.household_no, []), cal.edges_us)
+                measurer = Measurer(totals, channels.get(one.household_no, []))
                 columns = [measurer.column(measure, question.meter) for measure in measures]
                 out.append(Statistics(one.id, cal.zone, question.group_by, question.start, question.end, cal, columns))
         return out
 
-    def _parsed(self, question: Question, zone: str, billing_day: int) -> tuple[list[str], Calendar]:
+    def _parsed(self, question: Question, zone: str, billing_day: int) -> tuple[tuple[str, ...], Calendar]:
         """The measures and the buckets; all faults of the question at once."""
         faults: list[Fault] = []
-        measures: list[str] = []
+        measures: tuple[str, ...] = ()
         grouping = GroupBy.DAILY
         moments = []
         try:

@@ -11,6 +11,7 @@ from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.services.asking import Newest, known_household, newest_of
 from statistics_manager_service.services.measuring import Column, Measurer
 from statistics_manager_service.services.ports import Store
+from statistics_manager_service.services.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class FlexiHome:
                 channels = view.channels(household.household_no)
                 column = None
                 if any(channel.first_us is not None for channel in channels):
-                    column = Measurer(view, channels, period.calendar.edges_us).column(measure, None)
+                    column = Measurer(Totals(view, period.calendar.edges_us), channels).column(measure, None)
                 yield household.id, column
 
     def newest(self, users: Sequence[str], quantity: str, kind: Kind) -> Iterator[tuple[str, Newest | None]]:

@@ -13,8 +13,8 @@ from statistics_manager_service.core.grid import quarter_after, quarter_of
 from statistics_manager_service.core.quantities import ANSWER_UNIT, QUANTITIES, Dimension, Kind
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import MILLI, MILLIWH_PER_KWH, QUARTER_US, US_PER_S
-from statistics_manager_service.services.ports import Channel, ReadView
-from statistics_manager_service.services.totals import COUNT, ENERGY, ESTIMATED, MEASURED, SUM, totals_at
+from statistics_manager_service.services.ports import Channel
+from statistics_manager_service.services.totals import COUNT, ENERGY, ESTIMATED, MEASURED, SUM, Totals
 
 MEASURES = tuple(dict.fromkeys((*QUANTITIES, *DERIVED)))
 
@@ -55,9 +55,9 @@ class Flow:
 class Measurer:
     """Works out measures of a household's channels between edges."""
 
-    def __init__(self, view: ReadView, channels: Sequence[Channel], edges_us: Int64) -> None:
-        self._view, self._channels, self._edges_us = view, channels, edges_us
-        self._elapsed_s = np.diff(edges_us) / US_PER_S
+    def __init__(self, totals: Totals, channels: Sequence[Channel]) -> None:
+        self._totals, self._channels, self._edges_us = totals, channels, totals.edges_us
+        self._elapsed_s = np.maximum((self._edges_us[1:] - self._edges_us[:-1]) / US_PER_S, 1e-6)
 
     def column(self, measure: str, meter: str | None) -> Column:
         """A measure of the household, or of one of its meters."""
@@ -66,12 +66,11 @@ class Measurer:
         quantity = QUANTITIES[measure]
         channels = [c for c in self._channels if meter is None or c.meter == meter]
         if quantity.dimension is Dimension.ENERGY:
-            return self._energy(measure, meter, flow_between(self._view, sources(channels, measure), self._edges_us))
+            return self._energy(measure, meter, flow_between(self._totals, sources(channels, measure)))
         return self._mean(measure, meter, [c for c in channels if c.quantity == measure])
 
     def _shares(self, measured_s: Int64 | Float64, estimated_s: Int64 | Float64) -> tuple[Float64, Float64]:
-        elapsed = np.maximum(self._elapsed_s, 1e-6)
-        return np.minimum(measured_s / elapsed, 1.0), np.minimum(estimated_s / elapsed, 1.0)
+        return np.minimum(measured_s / self._elapsed_s, 1.0), np.minimum(estimated_s / self._elapsed_s, 1.0)
 
     def _energy(self, measure: str, meter: str | None, flow: Flow) -> Column:
         known = flow.known
@@ -87,7 +86,7 @@ class Measurer:
         if not channels:
             nothing = np.zeros(buckets)
             return Column(measure, meter, ANSWER_UNIT[dimension], np.full(buckets, np.nan), nothing, nothing, np.nan)
-        steps = np.diff(totals_at(self._view, channels, self._edges_us), axis=1)
+        steps = self._totals.steps(channels)
         if dimension is not Dimension.POWER:
             steps = steps.sum(axis=0, keepdims=True)
         count, total = steps[:, :, COUNT], steps[:, :, SUM]
@@ -106,18 +105,19 @@ class Measurer:
         found = {flow: sources(self._channels, f"energy_{flow}") for flow in one.flows}
         if one.name == "energy_consumption" and not any(found.values()):
             house = [c for c in self._channels if c.meter in WHOLE_HOUSE]
-            return self._energy(one.name, None, flow_between(self._view, sources(house, one.name), self._edges_us))
+            return self._energy(one.name, None, flow_between(self._totals, sources(house, one.name)))
         present = {flow: channels for flow, channels in found.items() if channels}
         buckets = len(self._edges_us) - 1
         if not all(flow in present for flow in one.needs):
             nothing = np.zeros(buckets)
             unit = "kWh" if one.denominator is None else "1"
             return Column(one.name, None, unit, np.full(buckets, np.nan), nothing, nothing, np.nan)
-        flows = {flow: flow_between(self._view, some, self._edges_us) for flow, some in present.items()}
+        flows = {flow: flow_between(self._totals, some) for flow, some in present.items()}
         common = _common(flows, self._edges_us)
         if common is None:  # somewhere a flow is not known: look at each quarter-hour
             fine_us, first = _fine_edges(self._edges_us)
-            flows = {flow: flow_between(self._view, some, fine_us) for flow, some in present.items()}
+            fine = Totals(self._totals.view, fine_us)
+            flows = {flow: flow_between(fine, some) for flow, some in present.items()}
             common = _common_quarters(flows, fine_us, first)
         energies, measured_s, estimated_s, known = common
         numerator = combine(one.numerator, energies)
@@ -208,23 +208,22 @@ def sources(channels: Sequence[Channel], quantity: str) -> Sources:
     return Sources(registers, intervals, samples)
 
 
-def flow_between(view: ReadView, found: Sources, edges_us: Int64) -> Flow:
+def flow_between(totals: Totals, found: Sources) -> Flow:
     """What flowed between edges. Where a home has registers and intervals of a flow, the registers tell the time from
     their first to their last reading, the intervals what lies before and behind."""
-    channels = found.channels
+    channels, edges_us = found.channels, totals.edges_us
     begins = min((c.first_us for c in channels if c.first_us is not None), default=None)
     if not channels:
         nothing = np.zeros(len(edges_us) - 1, np.int64)
         return Flow(nothing, nothing, nothing, None)
     if not (found.registers and found.intervals):
-        steps = np.diff(totals_at(view, channels, edges_us), axis=1)
-        return _joined(channels, steps, edges_us, begins)
-    steps = np.diff(totals_at(view, found.registers, edges_us), axis=1)
-    flow = _joined(found.registers, steps, edges_us, begins)
+        return _joined(channels, totals.steps(channels), edges_us, begins)
+    flow = _joined(found.registers, totals.steps(found.registers), edges_us, begins)
     first = quarter_of(min(c.first_us for c in found.registers if c.first_us is not None)) * QUARTER_US
     last = quarter_after(max(c.last_us for c in found.registers if c.last_us is not None)) * QUARTER_US
     for clipped in (np.minimum(edges_us, first), np.maximum(edges_us, last)):
-        more = _joined(found.intervals, np.diff(totals_at(view, found.intervals, clipped), axis=1), clipped, begins)
+        steps = Totals(totals.view, clipped).steps(found.intervals)
+        more = _joined(found.intervals, steps, clipped, begins)
         flow.energy_milliwh = flow.energy_milliwh + more.energy_milliwh
         flow.measured_s = flow.measured_s + more.measured_s
         flow.estimated_s = flow.estimated_s + more.estimated_s
@@ -248,3 +247,19 @@ def _joined(channels: Sequence[Channel], steps: Int64, edges_us: Int64, begins: 
         alive = np.maximum(alive, 1)
         measured, estimated = measured // alive, estimated // alive
     return Flow(whole[:, ENERGY], measured, estimated, begins)
+
+
+def needed(channels: Sequence[Channel], measures: Sequence[str], meter: str | None) -> list[Channel]:
+    """The channels whose totals some measures need, so that those of many households can be read at once."""
+    found: list[Channel] = []
+    for measure in measures:
+        if measure in DERIVED and (meter is None or measure not in QUANTITIES):
+            for flow in DERIVED[measure].flows:
+                found += sources(channels, f"energy_{flow}").channels
+            continue
+        mine = [c for c in channels if meter is None or c.meter == meter]
+        if QUANTITIES[measure].dimension is Dimension.ENERGY:
+            found += sources(mine, measure).channels
+        else:
+            found += [c for c in mine if c.quantity == measure]
+    return list({(c.household_no, c.channel_no): c for c in found}.values())

@@ -120,6 +120,10 @@ class ProfileRow:
     body: bytes
 
 
+#: (r,) int64 place of the channel in the keys, (r,) int64 day, (r, 5) int64 running totals at its start, r bodies.
+ProfileColumns = tuple[Int64, Int64, Int64, Sequence[bytes]]
+
+
 @dataclass(frozen=True, slots=True)
 class Revision:
     """A value that a correction has replaced."""
@@ -195,8 +199,8 @@ class Series(Protocol):
         """The rows of the days first..last, both included, ordered."""
         ...
 
-    def profiles_on(self, keys: Sequence[tuple[int, int]], days: Int64) -> dict[tuple[int, int], list[ProfileRow]]:
-        """The rows of the given days of many channels: {(household_no, channel_no): rows ordered by day}."""
+    def profile_columns(self, keys: Sequence[tuple[int, int]], days: Int64) -> ProfileColumns:
+        """The rows of the given days (increasing) of many channels (household_no, channel_no), as columns."""
         ...
 
     def revisions(self, household_no: int, channel_no: int, start_us: int, end_us: int) -> list[Revision]: ...

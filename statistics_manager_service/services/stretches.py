@@ -356,6 +356,8 @@ def _reach(one: Stretch, touched: NDArray[np.bool_], knots: Int64) -> tuple[bool
     before, behind = int(np.searchsorted(knots, first_us)) - 1, int(np.searchsorted(knots, last_us, side="right"))
     lowest = min(int(one.at_us[0]), int(knots[0])) if len(knots) else int(one.at_us[0])
     highest = max(int(one.at_us[-1]), int(knots[-1])) if len(knots) else int(one.at_us[-1])
+    if one.channel.first_day is None:  # the first readings: whatever a meter's events tell is new as well
+        before, behind = -1, len(knots)
     one.first_quarter = quarter_of(int(knots[before]) if before >= 0 else lowest)
     one.end_quarter = quarter_of(int(knots[behind]) if behind < len(knots) else highest) + 1
     left = before < 0 or knots[0] > one.first_quarter * QUARTER_US

@@ -61,6 +61,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
     cursor.execute("PRAGMA cache_size = -65536")
+    cursor.execute("PRAGMA mmap_size = 1073741824")
     cursor.close()
 
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection
 
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.services.ports import Block, ProfileRow, Revision
+from statistics_manager_service.services.ports import Block, ProfileColumns, ProfileRow, Revision
 
 _BLOCK = "SELECT block, carry, count, body FROM readings WHERE household_no = ? AND channel_no = ? AND "
 _PROFILE_COLUMNS = "day, energy_milliwh, measured_s, estimated_s, sample_count, sample_sum_milli, body"
@@ -79,32 +80,53 @@ class SeriesQueries:
         )
         return [ProfileRow(*row) for row in self._run(sql, (household_no, channel_no, first_day, last_day))]
 
-    def profiles_on(self, keys: Sequence[tuple[int, int]], days: Int64) -> dict[tuple[int, int], list[ProfileRow]]:
-        """The rows of the given days of many channels: {(household_no, channel_no): rows ordered by day}."""
-        found: dict[tuple[int, int], list[ProfileRow]] = {key: [] for key in keys}
-        wanted = days.tolist()
+    def profile_columns(self, keys: Sequence[tuple[int, int]], days: Int64) -> ProfileColumns:
+        """The rows of the given days (increasing) of many channels (household_no, channel_no), as columns."""
+        rows, counts = self._profile_rows(keys, days.tolist())
+        if not rows:
+            nothing = np.zeros(0, np.int64)
+            return nothing, nothing, np.zeros((0, 5), np.int64), ()
+        *numbers, bodies = zip(*rows, strict=True)
+        columns = np.array(numbers, np.int64)
+        return np.repeat(np.arange(len(keys)), counts), columns[0], columns[1:6].T, bodies
+
+    def _profile_rows(self, keys: Sequence[tuple[int, int]], days: list[int]) -> tuple[list[Any], list[int]]:
+        """The rows, a channel's after another's, and how many each channel has."""
+        counts: list[int] = []
         if self.dialect == "postgresql":
             sql = (
-                f"SELECT p.household_no, p.channel_no, {_PROFILE_COLUMNS} "  # noqa: S608 - names of ours
-                "FROM unnest(?::bigint[], ?::int[]) AS k(household_no, channel_no) "
+                f"SELECT {_PROFILE_COLUMNS}, k.place "  # noqa: S608 - names of ours
+                "FROM unnest(?::bigint[], ?::int[]) WITH ORDINALITY AS k(household_no, channel_no, place) "
                 "JOIN profiles p ON p.household_no = k.household_no AND p.channel_no = k.channel_no "
-                "AND p.day = ANY(?::int[]) ORDER BY p.day"
+                "AND p.day = ANY(?::int[]) ORDER BY k.place, p.day"
             )
-            for row in self._run(sql, ([k[0] for k in keys], [k[1] for k in keys], wanted)):
-                found[row[0], row[1]].append(ProfileRow(*row[2:]))
-            return found
-        marks = ", ".join("?" * min(len(wanted), _KEYS_A_QUERY))
-        for first in range(0, len(wanted), _KEYS_A_QUERY):
-            part = wanted[first : first + _KEYS_A_QUERY]
-            some = marks if len(part) == _KEYS_A_QUERY or len(wanted) <= _KEYS_A_QUERY else ", ".join("?" * len(part))
-            sql = (
-                f"SELECT {_PROFILE_COLUMNS} FROM profiles "  # noqa: S608 - names of ours
-                f"WHERE household_no = ? AND channel_no = ? AND day IN ({some}) ORDER BY day"
-            )
-            cursor = self.connection.connection.cursor()
-            for key in keys:
-                found[key] += [ProfileRow(*row) for row in cursor.execute(sql, (*key, *part))]
-        return found
+            found = self._run(sql, ([key[0] for key in keys], [key[1] for key in keys], days)).fetchall()
+            counts = [0] * len(keys)
+            for row in found:
+                counts[row[-1] - 1] += 1
+            return [row[:-1] for row in found], counts
+        # days side by side are a range; else they are listed, so many at a time as the driver takes
+        if days[-1] - days[0] < 2 * len(days):
+            conditions = [("day BETWEEN ? AND ?", [days[0], days[-1]])]
+        else:
+            parts = [days[i : i + _KEYS_A_QUERY] for i in range(0, len(days), _KEYS_A_QUERY)]
+            conditions = [(f"day IN ({', '.join('?' * len(part))})", part) for part in parts]
+        cursor = self.connection.connection.cursor()
+        rows: list[Any] = []
+        is_range = len(conditions[0][1]) == 2 and len(days) > 2
+        wanted = set(days) if is_range and days[-1] - days[0] + 1 != len(days) else None
+        for key in keys:
+            before = len(rows)
+            for condition, part in conditions:
+                sql = (
+                    f"SELECT {_PROFILE_COLUMNS} FROM profiles "  # noqa: S608 - names of ours
+                    f"WHERE household_no = ? AND channel_no = ? AND {condition} ORDER BY day"
+                )
+                rows += cursor.execute(sql, (*key, *part)).fetchall()
+            if wanted is not None:
+                rows[before:] = [row for row in rows[before:] if row[0] in wanted]
+            counts.append(len(rows) - before)
+        return rows, counts
 
     def revisions(self, household_no: int, channel_no: int, start_us: int, end_us: int) -> list[Revision]:
         """What corrections have replaced, of instants start ≤ instant < end, ordered."""
