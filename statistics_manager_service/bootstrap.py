@@ -13,8 +13,7 @@ from fastapi import FastAPI
 from statistics_manager_service.api.app import create_app as create_api
 from statistics_manager_service.core.readings import RefusedLine, WireReadings
 from statistics_manager_service.errors import StatisticsError
-from statistics_manager_service.ingest.arrow_body import decode_arrow, decode_parquet
-from statistics_manager_service.ingest.csv_body import decode_csv
+from statistics_manager_service.ingest.tables import decode_arrow, decode_csv, decode_parquet
 from statistics_manager_service.ingest.json_body import decode_json
 from statistics_manager_service.ingest.line_protocol import decode_line_protocol
 from statistics_manager_service.observability import configure_logging
@@ -71,7 +70,7 @@ class LineDecoder:
         """Readings, refused lines, and the number of lines that the body has."""
         series, refused = decode_line_protocol(body, precision, known_fields=KNOWN_FIELDS, now_us=self.now_us())
         with self.store.reading() as view:
-            readings, unknown = resolve_series(series, Looked(view))
+            readings, unknown = resolve_series(series, view)
         return readings, [*refused, *unknown], body.count(b"\n") + (not body.endswith(b"\n"))
 
 

@@ -120,9 +120,9 @@ class _Reader:
         stripped = line.lstrip(" ")
         if not stripped or stripped.startswith("#"):
             return
-        for column, character in enumerate(line, start=1):
+        for place, character in enumerate(line, start=1):
             if character in _CONTROL:
-                raise _Bad(column, f"a control character ({ord(character):#04x}) can't stand in a line")
+                raise _Bad(place, f"a control character ({ord(character):#04x}) can't stand in a line")
         start = len(line) - len(stripped)
         head_end = _find(line, start, " ")
         if head_end < 0:

@@ -1,0 +1,209 @@
+"""Readings as a table: CSV, an Arrow stream, Parquet. One row a reading, of any number of channels.
+
+Columns: household, meter, quantity, at, value; and kind, unit, interval, stamp where they are needed.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.ipc
+import pyarrow.parquet
+
+from statistics_manager_service.core.names import check_name
+from statistics_manager_service.core.quantities import Kind
+from statistics_manager_service.core.readings import Decoded, Float64, Int64, RefusedReading, WireReadings
+from statistics_manager_service.core.units import US_PER_S
+from statistics_manager_service.errors import BadInput, Fault
+from statistics_manager_service.ingest.columns import MOST_US, check_channel, check_stamp, duration_us, instant_us
+
+_NEEDED: Final = ("household", "meter", "quantity", "at", "value")
+_WORDS: Final = ("household", "meter", "quantity", "kind", "unit", "interval", "stamp")
+_UNKNOWN: Final = np.iinfo(np.int64).min
+
+
+def decode_csv(body: bytes) -> Decoded:
+    """Readings of a CSV body with a header line. Raises BadInput with all faults of its channels."""
+    if not body.strip():
+        raise BadInput.of([Fault("body", "the body is empty; it needs a header line and rows")])
+    text = pa.csv.ConvertOptions(column_types=dict.fromkeys((*_WORDS, "at", "value"), pa.string()))
+    try:
+        table = pa.csv.read_csv(io.BytesIO(body), convert_options=text)
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
+        raise BadInput.of([Fault("body", f"this is not CSV: {str(error)[:200]}")]) from error
+    return decode_table(table, first_row=2)
+
+
+def decode_arrow(body: bytes) -> Decoded:
+    """Readings of an Arrow IPC stream. Raises BadInput."""
+    try:
+        with pa.ipc.open_stream(body) as reader:
+            table = reader.read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadInput.of([Fault("body", f"this is no Arrow stream: {str(error)[:200]}")]) from error
+    return decode_table(table)
+
+
+def decode_parquet(body: bytes) -> Decoded:
+    """Readings of a Parquet file. Raises BadInput."""
+    try:
+        table = pa.parquet.read_table(io.BytesIO(body))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadInput.of([Fault("body", f"this is no Parquet file: {str(error)[:200]}")]) from error
+    return decode_table(table)
+
+
+def decode_table(table: pa.Table, first_row: int = 0) -> Decoded:
+    """The channels of a table; within a channel the order of the rows is kept.
+
+    Refused rows are named by their number, counted from `first_row`. Raises BadInput with all faults of the channels.
+    """
+    names = table.column_names
+    faults = [Fault(name, "this column is missing") for name in _NEEDED if name not in names]
+    faults += [
+        Fault(name[:60], f"no such column; there are {', '.join((*_WORDS, 'at', 'value'))}")
+        for name in names
+        if name not in (*_WORDS, "at", "value")
+    ]
+    faults += [Fault(name, "this column stands twice") for name in {n for n in names if names.count(n) > 1}]
+    if faults:
+        raise BadInput.of(faults)
+    words = [name for name in _WORDS if name in names]
+    codes, keys = _groups([table[name] for name in words])
+    out = Decoded([], [])
+    at_us, at_why = _instants(table["at"])
+    value, value_why = _values(table["value"])
+    bad = (at_us == _UNKNOWN) | ~np.isfinite(value)
+    for row in np.flatnonzero(bad).tolist():
+        why = at_why(row) if at_us[row] == _UNKNOWN else value_why(row)
+        out.refused.append(RefusedReading("row", row + first_row, why))
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(keys)))
+    for i, key in enumerate(keys):
+        rows = order[ends[i - 1] if i else 0 : ends[i]]
+        told = dict(zip(words, key, strict=True))
+        wire = _channel(f"row {int(rows[0]) + first_row}", told, faults)
+        if wire is None:
+            continue
+        kept = rows[~bad[rows]]
+        wire.at_us, wire.value, wire.index = at_us[kept], value[kept], kept + first_row
+        if wire.interval_us is not None:
+            wire.interval_us = np.full(len(kept), wire.interval_us[0], np.int64)
+        out.channels.append(wire)
+    if faults:
+        raise BadInput.of(faults)
+    return out
+
+
+def _groups(columns: list[pa.ChunkedArray]) -> tuple[Int64, list[tuple[Any, ...]]]:
+    """The group of each row, and the words of each group, in the order of their first rows."""
+    code = np.zeros(len(columns[0]), np.int64)
+    values: list[list[Any]] = []
+    for column in columns:
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode(null_encoding="encode")
+        column = column.unify_dictionaries().combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
+        texts = column.dictionary.to_pylist()
+        index = pc.fill_null(column.indices, len(texts)).to_numpy(zero_copy_only=False).astype(np.int64)
+        values.append([*texts, None])
+        code = code * (len(texts) + 1) + index
+    distinct, first, codes = np.unique(code, return_index=True, return_inverse=True)
+    keys = []
+    for combined in distinct.tolist():
+        key = []
+        for texts in reversed(values):
+            combined, place = divmod(combined, len(texts))
+            key.append(texts[place])
+        keys.append(tuple(reversed(key)))
+    rank = np.argsort(np.argsort(first))
+    by_rank = [keys[i] for i in np.argsort(first).tolist()]
+    return rank[codes].astype(np.int64), by_rank
+
+
+def _channel(where: str, told: dict[str, Any], faults: list[Fault]) -> WireReadings | None:
+    before = len(faults)
+    told = {name: None if word == "" else word for name, word in told.items()}
+    household, meter, quantity = told["household"], told["meter"], told["quantity"]
+    if isinstance(household, str):
+        faults += check_name(household, f"{where}.household")
+    else:
+        faults.append(Fault(f"{where}.household", "the id of the household is missing"))
+    kind = check_channel(where, meter, quantity, told.get("kind"), told.get("unit"), faults)
+    stamp_end = check_stamp(where, told.get("stamp"), faults)
+    length = None
+    if kind is Kind.INTERVAL:
+        told_length = told.get("interval")
+        found = duration_us(told_length) if isinstance(told_length, str) else None
+        if found is None:
+            faults.append(Fault(f"{where}.interval", "an interval needs its length as a duration such as PT15M"))
+        else:
+            length = np.array([found], np.int64)
+    if len(faults) > before or not (isinstance(household, str) and isinstance(meter, str)):
+        return None
+    nothing = np.zeros(0, np.int64)
+    return WireReadings(
+        household, meter, str(quantity), kind, told.get("unit"), nothing, nothing.astype(np.float64), length, stamp_end,
+        where="row",
+    )  # fmt: skip
+
+
+def _instants(column: pa.ChunkedArray) -> tuple[Int64, Any]:
+    """Instants in microseconds, and what is wrong with a row that has none."""
+
+    def why(row: int) -> str:
+        told = column[row].as_py()
+        try:
+            instant_us(told)
+        except ValueError as error:
+            return str(error)
+        return "the instant lies outside the years 1970 to 2262"
+
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        whole = column.cast(pa.timestamp("us", tz=kind.tz), safe=False).cast(pa.int64())
+        found = pc.fill_null(whole, _UNKNOWN).to_numpy().astype(np.int64)
+    elif pa.types.is_integer(kind):
+        seconds = pc.fill_null(column.cast(pa.int64()), -1).to_numpy().astype(np.int64)
+        fits = (seconds >= 0) & (seconds < MOST_US // US_PER_S)
+        found = np.where(fits, seconds * np.where(fits, US_PER_S, 0), _UNKNOWN)
+    else:
+        found = np.array([_one_instant(told) for told in column.to_pylist()], np.int64)
+    return np.where((found >= 0) & (found < MOST_US), found, _UNKNOWN), why
+
+
+def _one_instant(told: Any) -> int:
+    try:
+        if isinstance(told, str) and told.isascii() and told.isdigit():
+            return instant_us(int(told))
+        return instant_us(told)
+    except ValueError:
+        return int(_UNKNOWN)
+
+
+def _values(column: pa.ChunkedArray) -> tuple[Float64, Any]:
+    """Values, NaN where there is none, and what is wrong with such a row."""
+
+    def why(row: int) -> str:
+        return f"the value is {ascii(column[row].as_py())[:40]}, and not a finite number"
+
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return column.cast(pa.float64()).to_numpy(), why
+    return np.array([_one_value(told) for told in column.to_pylist()], np.float64), why
+
+
+def _one_value(told: Any) -> float:
+    try:
+        if not isinstance(told, str) or "_" in told:
+            return float("nan")
+        return float(told)
+    except ValueError:
+        return float("nan")
