@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.ipc
 import pyarrow.parquet
@@ -101,7 +100,7 @@ def decode_table(table: pa.Table, first_row: int = 0) -> Decoded:
     return out
 
 
-def _groups(columns: list[pa.ChunkedArray]) -> tuple[Int64, list[tuple[Any, ...]]]:
+def _groups(columns: list[Any]) -> tuple[Int64, list[tuple[Any, ...]]]:
     """The group of each row, and the words of each group, in the order of their first rows."""
     code = np.zeros(len(columns[0]), np.int64)
     values: list[list[Any]] = []
@@ -112,7 +111,7 @@ def _groups(columns: list[pa.ChunkedArray]) -> tuple[Int64, list[tuple[Any, ...]
         if isinstance(column, pa.ChunkedArray):
             column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
         texts = column.dictionary.to_pylist()
-        index = pc.fill_null(column.indices, len(texts)).to_numpy(zero_copy_only=False).astype(np.int64)
+        index = column.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False).astype(np.int64)
         values.append([*texts, None])
         code = code * (len(texts) + 1) + index
     distinct, first, codes = np.unique(code, return_index=True, return_inverse=True)
@@ -155,7 +154,7 @@ def _channel(where: str, told: dict[str, Any], faults: list[Fault]) -> WireReadi
     )  # fmt: skip
 
 
-def _instants(column: pa.ChunkedArray) -> tuple[Int64, Any]:
+def _instants(column: Any) -> tuple[Int64, Any]:
     """Instants in microseconds, and what is wrong with a row that has none."""
 
     def why(row: int) -> str:
@@ -169,9 +168,9 @@ def _instants(column: pa.ChunkedArray) -> tuple[Int64, Any]:
     kind = column.type
     if pa.types.is_timestamp(kind):
         whole = column.cast(pa.timestamp("us", tz=kind.tz), safe=False).cast(pa.int64())
-        found = pc.fill_null(whole, _UNKNOWN).to_numpy().astype(np.int64)
+        found = whole.fill_null(_UNKNOWN).to_numpy().astype(np.int64)
     elif pa.types.is_integer(kind):
-        seconds = pc.fill_null(column.cast(pa.int64()), -1).to_numpy().astype(np.int64)
+        seconds = column.cast(pa.int64()).fill_null(-1).to_numpy().astype(np.int64)
         fits = (seconds >= 0) & (seconds < MOST_US // US_PER_S)
         found = np.where(fits, seconds * np.where(fits, US_PER_S, 0), _UNKNOWN)
     else:
@@ -188,7 +187,7 @@ def _one_instant(told: Any) -> int:
         return int(_UNKNOWN)
 
 
-def _values(column: pa.ChunkedArray) -> tuple[Float64, Any]:
+def _values(column: Any) -> tuple[Float64, Any]:
     """Values, NaN where there is none, and what is wrong with such a row."""
 
     def why(row: int) -> str:
