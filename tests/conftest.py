@@ -1,0 +1,65 @@
+"""Fixtures: a store on SQLite and on PostgreSQL, and the service over each."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from servers import NoPostgres, PostgresServer, RunningService
+
+from statistics_manager_service.storage.migrate import migrate
+
+SHARED = pathlib.Path(__file__).resolve().parent.parent.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the session's own."""
+    try:
+        server = PostgresServer()
+    except NoPostgres as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """The name of a migrated database, to make others from."""
+    url = postgres.create_database()
+    migrate(url)
+    return url.rsplit("/", 1)[1]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> str:
+    """The URL of a fresh, migrated store of each kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'statistics.sqlite3'}"
+        migrate(url)
+        return url
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database(request.getfixturevalue("postgres_template"))
+
+
+@pytest.fixture
+def service(database_url: str) -> Iterator[RunningService]:
+    """The service as a process, over a fresh store of each kind."""
+    with RunningService({"DATABASE_URL": database_url}) as running:
+        yield running
+
+
+@pytest.fixture
+def shared_data() -> pathlib.Path:
+    """The folder of real data sets, where it is beside the project."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("no folder of real data sets beside the project")
+    return SHARED / "data"
