@@ -119,13 +119,18 @@ def serve(settings: Settings) -> None:
         _LOG.warning("unauthenticated_requests_are_trusted", setting="TRUST_UNAUTHENTICATED")
     if settings.migrate_on_start:
         migrate(settings.store_url)
-    options = {"host": settings.host, "port": settings.port, "access_log": False, "server_header": False}
     _LOG.info("starting", host=settings.host, port=settings.port, workers=settings.workers)
-    if settings.workers > 1:
-        factory = "statistics_manager_service.bootstrap:create_app"
-        uvicorn.run(factory, factory=True, workers=settings.workers, log_level="warning", **options)
-    else:
-        uvicorn.run(create_app(settings), log_level="warning", **options)
+    several = settings.workers > 1
+    uvicorn.run(
+        "statistics_manager_service.bootstrap:create_app" if several else create_app(settings),
+        factory=several,  # each worker makes its own from the environment
+        workers=settings.workers if several else None,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+    )
 
 
 def recorder_of(store: SqlStore) -> Recorder:

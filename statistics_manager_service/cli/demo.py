@@ -20,6 +20,7 @@ from statistics_manager_service.demo import DemoHome, count, homes, readings
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage.database import SqlStore
+from statistics_manager_service.storage.migrate import migrate
 
 _TOKEN_DAYS = 7
 
@@ -39,7 +40,7 @@ def demo(
         log_format="console",
         log_level="WARNING",
     )
-    bootstrap.migrate(settings.store_url)
+    migrate(settings.store_url)
     store = bootstrap.open_store(settings)
     end_us = int(time.time()) * US_PER_S // QUARTER_US * QUARTER_US
     found = homes(end_us)

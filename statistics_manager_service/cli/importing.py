@@ -15,6 +15,7 @@ from statistics_manager_service.errors import NotFound
 from statistics_manager_service.ingest.presets import PRESETS, read_file
 from statistics_manager_service.services.recording import Recorded
 from statistics_manager_service.settings import Settings
+from statistics_manager_service.storage.migrate import migrate
 
 _MOST_SHOWN = 20
 #: Readings a transaction: large enough to be fast, small enough that others get their turn.
@@ -38,11 +39,12 @@ def import_file(
     """Import readings of a file. Tells what was accepted, known already, set aside and refused."""
     settings = Settings()
     if settings.migrate_on_start:
-        bootstrap.migrate(settings.store_url)
+        migrate(settings.store_url)
     store = bootstrap.open_store(settings)
     households = bootstrap.households_of(store)
     try:
-        zone = timezone or households.get(household).timezone
+        known = households.get(household)
+        zone = timezone or known.timezone
     except NotFound:
         zone = timezone or "UTC"
         households.put(household, {"timezone": zone})
