@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from statistics_manager_service.api.app import create_app as create_api
 from statistics_manager_service.core.readings import RefusedLine, WireReadings
 from statistics_manager_service.errors import StatisticsError
-from statistics_manager_service.ingest.tables import decode_arrow, decode_csv, decode_parquet
 from statistics_manager_service.ingest.json_body import decode_json
 from statistics_manager_service.ingest.line_protocol import decode_line_protocol
+from statistics_manager_service.ingest.tables import decode_arrow, decode_csv, decode_parquet
 from statistics_manager_service.observability import configure_logging
 from statistics_manager_service.services.app import AppServices
 from statistics_manager_service.services.asking import Asking

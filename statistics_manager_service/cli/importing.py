@@ -1,4 +1,4 @@
-"""`statistics-manager import`: a file into a household's channels, through the function that live readings go through."""
+"""`statistics-manager import`: a file into a household's channels, by the function that live readings take, too."""
 
 from __future__ import annotations
 

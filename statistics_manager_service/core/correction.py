@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -277,7 +278,7 @@ class _Falls:
         begins[0] = True
         cuts = [*np.flatnonzero(begins).tolist(), len(keep)]
         level = np.empty_like(value)
-        for first, end in zip(cuts, cuts[1:], strict=False):
+        for first, end in pairwise(cuts):
             level[first:end] = np.maximum.accumulate(value[first:end])
         if hold_milli:
             end = cuts[1]

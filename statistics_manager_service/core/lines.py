@@ -30,8 +30,8 @@ class Span(IntEnum):
 class Lines:
     """Ragged columns over the knots of many channels (n in all).
 
-    at_us: (n,) int64, not decreasing within a channel. step_milliwh: (n,) int64, what flowed since the knot before; 0 at
-    a channel's first. span: (n,) uint8, a Span: what is known of the time since the knot before. offsets: (c+1,).
+    at_us: (n,) int64, not decreasing within a channel. step_milliwh: (n,) int64, what flowed since the knot before;
+    0 at a channel's first. span: (n,) uint8, a Span: what is known of the time since the knot before. offsets: (c+1,).
     """
 
     at_us: Int64
@@ -44,8 +44,8 @@ class Lines:
 class Quarters:
     """Ragged columns over quarter-hours of many channels.
 
-    energy_milliwh: int64. measured_s, estimated_s: int64, 0..900; a quarter of which both are 0 and whose energy is 0 is
-    unknown. offsets: (c+1,).
+    energy_milliwh: int64. measured_s, estimated_s: int64, 0..900; a quarter of which both are 0 and whose energy is 0
+    is unknown. offsets: (c+1,).
     """
 
     energy_milliwh: Int64

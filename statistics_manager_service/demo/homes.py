@@ -64,12 +64,14 @@ def start_day(end_us: int) -> int:
 
 
 def _span(end_us: int) -> Int64:
-    return np.arange(start_day(end_us), end_us // US_PER_DAY + 1, dtype=np.int64)
+    days: Int64 = np.arange(start_day(end_us), end_us // US_PER_DAY + 1, dtype=np.int64)
+    return days
 
 
 def _edges(days: Int64) -> Int64:
     """The instants at which quarters of some days begin, and the last one's end."""
-    return days[0] * US_PER_DAY + np.arange(len(days) * QUARTERS_PER_DAY + 1, dtype=np.int64) * QUARTER_US
+    edges: Int64 = days[0] * US_PER_DAY + np.arange(len(days) * QUARTERS_PER_DAY + 1, dtype=np.int64) * QUARTER_US
+    return edges
 
 
 def _register(start_kwh: float, energy_wh: Float64) -> Float64:
@@ -129,11 +131,11 @@ _OLD_START_KWH: Final = 41050.0
 def _azores_swap(end_us: int) -> tuple[int, float, float]:
     """Instant of the swap, last reading of the old meter, first of the new one."""
     at, value = _azores_clean(end_us)
-    place = _azores_place(end_us, _SWAP_DAYS)
+    place = _azores_place(_SWAP_DAYS)
     return int(at[place]), float(value[place]), 0.0
 
 
-def _azores_place(end_us: int, days_after_start: int) -> int:
+def _azores_place(days_after_start: int) -> int:
     """A quarter some days after the first of the span, at noon."""
     return days_after_start * QUARTERS_PER_DAY + QUARTERS_PER_DAY // 2
 
@@ -148,13 +150,13 @@ def _azores_clean(end_us: int) -> tuple[Int64, Float64]:
 def _azores(end_us: int) -> list[Column]:
     """A register with a swap, a gap of thirty hours, a reading of 0 and a spike that falls back."""
     at, clean = _azores_clean(end_us)
-    swap = _azores_place(end_us, _SWAP_DAYS)
+    swap = _azores_place(_SWAP_DAYS)
     value = clean.copy()
     value[swap:] = np.round(clean[swap:] - clean[swap], 3)
-    value[_azores_place(end_us, _GLITCH_DAYS)] = 0.0
-    spike = _azores_place(end_us, _GLITCH_DAYS + 190)
+    value[_azores_place(_GLITCH_DAYS)] = 0.0
+    spike = _azores_place(_GLITCH_DAYS + 190)
     value[spike] = round(float(value[spike]) + 995.144, 3)
-    gap = _azores_place(end_us, _GAP_DAYS)
+    gap = _azores_place(_GAP_DAYS)
     keep = np.ones(len(at), np.bool_)
     keep[gap : gap + 30 * QUARTERS_PER_HOUR] = False
     keep[swap] = False  # the old meter was taken off just then

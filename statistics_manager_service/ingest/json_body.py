@@ -108,7 +108,7 @@ def _columns(
     at_us: Int64 | None = None
     if kinds == {str}:
         at_us = instants_us(at)
-    elif kinds == {int} and 0 <= min(at) and max(at) < MOST_US // US_PER_S:
+    elif kinds == {int} and min(at) >= 0 and max(at) < MOST_US // US_PER_S:
         at_us = np.array(at, np.int64) * US_PER_S
     if at_us is not None and set(map(type, value)) <= {int, float} and bool(((at_us >= 0) & (at_us < MOST_US)).all()):
         try:

@@ -31,7 +31,7 @@ class _Columns:
     line: list[int]
 
 
-class _Bad(Exception):  # noqa: N818 - a message on its way to the list of refused lines
+class _Bad(Exception):
     def __init__(self, column: int, reason: str) -> None:
         super().__init__(reason)
         self.column, self.reason = column, reason

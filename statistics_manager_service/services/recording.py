@@ -148,7 +148,7 @@ class Recorder:
         return settle(view, [one])[0]
 
 
-class _DryRun(Exception):  # noqa: N818 - not an error: it rolls the transaction back
+class _DryRun(Exception):
     def __init__(self, recorded: Recorded) -> None:
         self.recorded = recorded
 
