@@ -34,7 +34,9 @@ def imports(source: str) -> list[str]:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{alias.name}" if node.module == NAME else str(node.module) for alias in node.names]
+            found += [
+                f"{node.module}.{alias.name}" if node.module == NAME else str(node.module) for alias in node.names
+            ]
     return found
 
 

@@ -1,8 +1,10 @@
 """Blocks of readings: sorted columns of a stretch of time, packed by their differences.
 
 Layout, little-endian: byte 0: format version (1); byte 1: flags (1: interval lengths follow, 2: verdicts
-follow); u32: number of readings; then the columns instant, value, and, as flagged, length. A column is (bytes a difference: u8,
-first: i64, base: i64, unit: i64) and n-1 unsigned numbers: each difference is base + unit × number. A register read each
+follow); u32: number of readings; then the columns instant, value, and, as flagged, length. A column is (bytes a
+difference: u8,
+first: i64, base: i64, unit: i64) and n-1 unsigned numbers: each difference is base + unit × number. A register
+read each
 minute takes one to two bytes a reading. Verdicts are a byte a reading, only where one is not plausible.
 """
 

@@ -1,7 +1,8 @@
 """Day profiles: the 96 quarter-hours of a channel's UTC day, packed into a few hundred bytes.
 
 Layout, little-endian. Byte 0: format version (1). Byte 1: bytes an energy (0, 4 or 8; 0: all are zero). Byte 2: number
-of quality runs. Byte 3: bytes 1 where samples follow. Then the runs, each (quarters: u8, measured seconds: u16, estimated
+of quality runs. Byte 3: bytes 1 where samples follow. Then the runs, each (quarters: u8, measured seconds: u16,
+estimated
 seconds: u16); then 96 energies; then, of samples, count (u32), and sum, smallest, largest, each as (bytes a value: u8,
 base: i64) and 96 values above the base.
 """

@@ -27,7 +27,8 @@ _LONGEST_INTERVAL_US = 366 * S_PER_DAY * US_PER_S
 class Accepted:
     """Readings of one channel that are taken, in the order in which they came.
 
-    at_us: (n,) int64; of an interval: its start. value_milli: (n,) int64. length_us: (n,) int64 for intervals, else None.
+    at_us: (n,) int64; of an interval: its start. value_milli: (n,) int64. length_us: (n,) int64 for intervals,
+    else None.
     """
 
     at_us: Int64

@@ -38,7 +38,9 @@ class Column:
 
 @dataclass(slots=True)
 class Flow:
-    """Energy between edges: (n,) int64 milliwatt-hours and seconds; begins_us: where the first source begins, or None."""
+    """Energy between edges: (n,) int64 milliwatt-hours and seconds; begins_us: where the first source begins, or
+    None.
+    """
 
     energy_milliwh: Int64
     measured_s: Int64
@@ -183,7 +185,9 @@ def _common_quarters(flows: dict[str, Flow], fine_us: Int64, first: Int64) -> Co
 
 @dataclass(slots=True)
 class Sources:
-    """The channels that tell a flow, best first: registers, intervals, and samples of the power where nothing else is."""
+    """The channels that tell a flow, best first: registers, intervals, and samples of the power where nothing else
+    is.
+    """
 
     registers: list[Channel]
     intervals: list[Channel]

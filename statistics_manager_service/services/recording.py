@@ -54,7 +54,8 @@ class Recorder:
     def record(self, readings: Sequence[WireReadings], *, dry_run: bool = False) -> Recorded:
         """Record readings of any number of channels in one transaction; when it returns they are kept and visible.
 
-        Raises NotFound for an unknown household, BadInput for a channel that is wrong as a whole (nothing is kept then),
+        Raises NotFound for an unknown household, BadInput for a channel that is wrong as a whole (nothing is kept
+        then),
         Unavailable where the store is down. Single readings that cannot be are refused and told. A dry run tells the
         same and keeps nothing.
         """

@@ -57,7 +57,8 @@ class Stretch:
 
     at_us, value_milli, length_us (intervals only), verdict: (n,) columns. changed: (n,) bool, new or other than stored.
     at_start, at_end: nothing is stored before, behind. old_end_us: how far corrected intervals reached before.
-    After `correct`: carries (a block's state at its start), first_quarter and end_quarter of what has to be folded anew.
+    After `correct`: carries (a block's state at its start), first_quarter and end_quarter of what has to be folded
+    anew.
     """
 
     channel: Channel
