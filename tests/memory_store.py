@@ -40,6 +40,9 @@ class MemoryStore:
     def household(self, household: str) -> Household | None:
         return next((one for one in self.all_households.values() if one.id == household), None)
 
+    def households_by_id(self, households: Sequence[str]) -> dict[str, Household]:
+        return {one.id: one for one in self.all_households.values() if one.id in households}
+
     def channels(self, household_no: int) -> list[Channel]:
         return [c for key, c in sorted(self.all_channels.items()) if key[0] == household_no]
 
@@ -48,6 +51,9 @@ class MemoryStore:
 
     def meter_events(self, household_no: int) -> list[MeterEvent]:
         return [e for e in self.all_events if e.household_no == household_no]
+
+    def meter_events_of(self, household_nos: Sequence[int]) -> dict[int, list[MeterEvent]]:
+        return {no: self.meter_events(no) for no in household_nos if self.meter_events(no)}
 
     def lock_channels(self, household_nos: Sequence[int]) -> None:
         pass
@@ -78,6 +84,12 @@ class MemoryStore:
 
     def blocks_after(self, household_no: int, channel_no: int, block: int, limit: int) -> list[Block]:
         return [b for b in self._blocks(household_no, channel_no) if b.block > block][:limit]
+
+    def blocks_of(self, spans: Sequence[tuple[int, int, int, int]]) -> list[list[Block]]:
+        return [self.blocks(*span) for span in spans]
+
+    def profiles_of(self, spans: Sequence[tuple[int, int, int, int]]) -> list[list[ProfileRow]]:
+        return [self.profiles(*span) for span in spans]
 
     def put_blocks(self, rows: Sequence[tuple[int, int, int, int | None, int, bytes]]) -> None:
         for household_no, channel_no, *row in rows:

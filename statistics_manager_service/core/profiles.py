@@ -56,25 +56,33 @@ def pack_days(days: Days) -> list[bytes]:
     """The bodies of day profiles."""
     energy = days.energy_milliwh
     narrow = energy.astype("<i4")
-    zero = np.all(energy == 0, axis=1)
-    wide = np.any(energy != narrow, axis=1)
-    quality = days.measured_s * 1024 + days.estimated_s
-    uniform = np.all(quality == quality[:, :1], axis=1)
-    bodies = []
-    for i in range(len(energy)):
-        if uniform[i]:
-            runs = np.array([(QUARTERS_PER_DAY, days.measured_s[i, 0], days.estimated_s[i, 0])], _RUN)
-        else:
-            begins = np.flatnonzero(np.diff(quality[i], prepend=-1))
-            runs = np.empty(len(begins), _RUN)
-            runs["quarters"] = np.diff(begins, append=QUARTERS_PER_DAY)
-            runs["measured_s"] = days.measured_s[i, begins]
-            runs["estimated_s"] = days.estimated_s[i, begins]
-        width = 0 if zero[i] else 8 if wide[i] else 4
-        data = b"" if zero[i] else energy[i].astype("<i8").tobytes() if wide[i] else narrow[i].tobytes()
-        head = bytes((VERSION, width, len(runs), days.count is not None))
-        bodies.append(head + runs.tobytes() + data + _pack_samples(days, i))
+    is_zero = ~energy.any(axis=1)
+    is_wide = (energy != narrow).any(axis=1)
+    runs, ends = _quality_runs(days)
+    texts = {4: narrow.tobytes(), 8: energy.astype("<i8").tobytes() if is_wide.any() else b""}
+    widths = np.where(is_zero, 0, np.where(is_wide, 8, 4)).tolist()
+    bodies, begin, has_samples = [], 0, days.count is not None
+    for i, (width, end) in enumerate(zip(widths, ends.tolist(), strict=True)):
+        size = width * QUARTERS_PER_DAY
+        head = bytes((VERSION, width, end - begin, has_samples))
+        data = texts[width][i * size : (i + 1) * size] if width else b""
+        body = head + runs[begin * _RUN.itemsize : end * _RUN.itemsize] + data
+        bodies.append(body + _pack_samples(days, i) if has_samples else body)
+        begin = end
     return bodies
+
+
+def _quality_runs(days: Days) -> tuple[bytes, Int64]:
+    """The runs of equal quality of all days, and where those of each day end among them."""
+    changes = np.ones(days.energy_milliwh.shape, np.bool_)
+    np.not_equal(days.measured_s[:, 1:], days.measured_s[:, :-1], out=changes[:, 1:])
+    changes[:, 1:] |= days.estimated_s[:, 1:] != days.estimated_s[:, :-1]
+    begins = np.flatnonzero(changes)
+    runs = np.empty(len(begins), _RUN)
+    runs["quarters"] = np.diff(begins, append=changes.size)
+    runs["measured_s"] = days.measured_s.reshape(-1)[begins]
+    runs["estimated_s"] = days.estimated_s.reshape(-1)[begins]
+    return runs.tobytes(), np.cumsum(changes.sum(axis=1))
 
 
 def _pack_samples(days: Days, i: int) -> bytes:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from statistics_manager_service.core.balance import DERIVED
-from statistics_manager_service.core.blocks import unpack_block
+from statistics_manager_service.core.blocks import unpack_blocks
 from statistics_manager_service.core.civil import Calendar, GroupBy, calendar, check_zone, parse_moment
 from statistics_manager_service.core.correction import FEW, RUN_LIMIT_US, Verdict
 from statistics_manager_service.core.grid import block_of
@@ -261,8 +261,8 @@ def _page(view: ReadView, channel: Channel, start_us: int, end_us: int, verdict:
     first, last = block_of(max(start_us, channel.first_us)), block_of(min(end_us, channel.last_us))
     step = 64  # blocks read at a time, so that a page of a long channel does not read all of it
     for low in range(first, last + 1, step):
-        for block in view.blocks(channel.household_no, channel.channel_no, low, min(low + step - 1, last)):
-            at_us, value, _, verdicts = unpack_block(block.body)
+        blocks = view.blocks(channel.household_no, channel.channel_no, low, min(low + step - 1, last))
+        for at_us, value, _, verdicts in unpack_blocks([block.body for block in blocks]):
             inside = (at_us >= start_us) & (at_us < end_us)
             if wanted is not None:
                 inside &= verdicts == wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +15,8 @@ from statistics_manager_service.core.quantities import QUANTITIES, Dimension, Ki
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.samples import SampleQuarters, integrate, sample_quarters
 from statistics_manager_service.core.units import QUARTERS_PER_DAY, US_PER_S
-from statistics_manager_service.services.ports import Channel, ProfileRow, WriteView
+from statistics_manager_service.services.ports import Channel, ProfileRow, Span, WriteView
 from statistics_manager_service.services.stretches import Corrections, Stretch
-
-ProfileValues = tuple[int, int, int, int, int, int, int, int, bytes]
 
 
 @dataclass(slots=True)
@@ -51,9 +50,37 @@ class _Patch:
     channel: Channel
     first_day: int
     last_day: int
-    stored: list[ProfileRow]
     quarters: slice
     first_quarter: int
+    stored: list[ProfileRow]
+
+    @classmethod
+    def of(cls, one: Stretch, quarters: slice) -> _Patch:
+        """The days of a stretch's new quarter-hours, and those between them and what is stored."""
+        channel = one.channel
+        first, last = day_of_quarter(one.first_quarter), day_of_quarter(one.end_quarter - 1)
+        if channel.first_day is not None and channel.last_day is not None:
+            first, last = min(first, channel.last_day + 1), max(last, channel.first_day - 1)
+        return cls(channel, first, last, quarters, one.first_quarter, [])
+
+    @property
+    def base(self) -> tuple[int, int, int, int, int]:
+        """The running totals at the start of the first day."""
+        if self.stored and self.stored[0].day == self.first_day:
+            return _totals(self.stored[0])
+        if self.channel.last_day is not None and self.first_day > self.channel.last_day:
+            return _totals(self.channel)
+        return 0, 0, 0, 0, 0
+
+    @property
+    def meets_stored(self) -> bool:
+        """Whether some of the days are stored already."""
+        first, last = self.channel.first_day, self.channel.last_day
+        return first is not None and last is not None and self.first_day <= last and self.last_day >= first
+
+    @property
+    def span(self) -> Span:
+        return self.channel.household_no, self.channel.channel_no, self.first_day, self.last_day
 
     @property
     def days(self) -> int:
@@ -61,45 +88,47 @@ class _Patch:
 
 
 def patch_profiles(view: WriteView, stretches: Sequence[Stretch], folded: Folded) -> list[Channel]:
-    """Write the folded quarter-hours into the day profiles; the channels with their new running totals.
+    """Write the folded quarter-hours into the day profiles; the stretches' channels as they are now.
 
     The rows of a channel are dense: every day from its first to its last has one.
     """
-    patches = [
-        _patch(view, one, slice(int(folded.flows.offsets[i]), int(folded.flows.offsets[i + 1])))
-        for i, one in enumerate(stretches)
-        if folded.flows.offsets[i + 1] > folded.flows.offsets[i]
-    ]
-    if not patches:
-        return []
+    bounds = folded.flows.offsets.tolist()
+    patched = [i for i in range(len(stretches)) if bounds[i + 1] > bounds[i]]
+    patches = [_Patch.of(stretches[i], slice(bounds[i], bounds[i + 1])) for i in patched]
+    ends = _write_days(view, patches, folded) if patches else []
+    done = {
+        i: _with_totals(view, patch, totals, stretches[i].news)
+        for i, patch, totals in zip(patched, patches, ends, strict=True)
+    }
+    return [done[i] if i in done else replace(one.channel, **one.news) for i, one in enumerate(stretches)]
+
+
+def _write_days(view: WriteView, patches: Sequence[_Patch], folded: Folded) -> list[list[int]]:
+    """Write the days of the patches; the running totals at the end of each."""
+    known = [one for one in patches if one.meets_stored]
+    for one, stored in zip(known, view.profiles_of([one.span for one in known]) if known else [], strict=True):
+        one.stored = stored
     days = _joined_days(patches, folded)
-    bodies = pack_days(days)
-    sums = np.column_stack([column.sum(axis=1) for column in days.columns[:5]])
-    if folded.samples is None:
-        sums = np.column_stack((sums, np.zeros((len(sums), 2), np.int64)))
-    rows: list[ProfileValues] = []
-    channels, place = [], 0
-    for one in patches:
-        part = sums[place : place + one.days]
-        channel, starts = _with_totals(view, one, part)
-        channels.append(channel)
-        for i, totals in enumerate(starts.tolist()):
-            key = (one.channel.household_no, one.channel.channel_no, one.first_day + i)
-            rows.append((*key, *totals, bodies[place + i]))
-        place += one.days
-    view.put_profiles(rows)
-    return channels
+    sums = np.zeros((len(days.energy_milliwh), 5), np.int64)
+    for i, column in enumerate(days.columns[:5]):
+        sums[:, i] = column.sum(axis=1)
+    counts = np.array([one.days for one in patches], np.int64)
+    starts = _starts(sums, counts, np.array([one.base for one in patches], np.int64))
+    lasts = np.cumsum(counts) - 1
+    keys = [(*one.span[:2], one.first_day + i) for one in patches for i in range(one.days)]
+    view.put_profiles(
+        [(*key, *row, body) for key, row, body in zip(keys, starts.tolist(), pack_days(days), strict=True)]
+    )
+    ends: list[list[int]] = (starts[lasts] + sums[lasts]).tolist()
+    return ends
 
 
-def _patch(view: WriteView, one: Stretch, quarters: slice) -> _Patch:
-    channel = one.channel
-    first, last = day_of_quarter(one.first_quarter), day_of_quarter(one.end_quarter - 1)
-    stored: list[ProfileRow] = []
-    if channel.first_day is not None and channel.last_day is not None:
-        first, last = min(first, channel.last_day + 1), max(last, channel.first_day - 1)
-        if first <= channel.last_day and last >= channel.first_day:
-            stored = view.profiles(channel.household_no, channel.channel_no, first, last)
-    return _Patch(channel, first, last, stored, quarters, one.first_quarter)
+def _starts(sums: Int64, counts: Int64, base: Int64) -> Int64:
+    """The running totals at the start of each day, (d, 5), of patches of `counts` days, (p,), that start at `base`."""
+    before = np.cumsum(sums, axis=0) - sums
+    firsts = np.cumsum(counts) - counts
+    starts: Int64 = before + np.repeat(base - before[firsts], counts, axis=0)
+    return starts
 
 
 def _joined_days(patches: Sequence[_Patch], folded: Folded) -> Days:
@@ -133,28 +162,21 @@ def _joined_days(patches: Sequence[_Patch], folded: Folded) -> Days:
     return days
 
 
-def _with_totals(view: WriteView, one: _Patch, sums: Int64) -> tuple[Channel, Int64]:
-    """The channel with its new running totals, and the totals at the start of each day of the patch, (days, 5)."""
+def _with_totals(view: WriteView, one: _Patch, ends: Sequence[int], news: dict[str, Any]) -> Channel:
+    """The channel with its news and its new running totals; the days behind the patch are shifted.
+
+    ends: the totals at the end of the patch.
+    """
     channel = one.channel
-    base = (0, 0, 0, 0, 0)
-    if one.stored and one.stored[0].day == one.first_day:
-        base = _totals(one.stored[0])
-    elif channel.last_day is not None and one.first_day > channel.last_day:
-        base = _totals(channel)
-    running = np.empty((one.days + 1, 5), np.int64)
-    running[0] = base
-    running[1:] = sums
-    np.cumsum(running, axis=0, out=running)
-    ends = running[-1]
     if channel.last_day is not None and one.last_day < channel.last_day:
-        change = ends - _totals_after(view, one)
-        if change.any():
-            shift = tuple(change.tolist())
+        shift = tuple(end - old for end, old in zip(ends, _totals_after(view, one), strict=True))
+        if any(shift):
             view.shift_profiles(channel.household_no, channel.channel_no, one.last_day, shift)
-        ends = np.array(_totals(channel), np.int64) + change
-    energy, measured, estimated, count, total = ends.tolist()
-    channel = replace(
+        ends = [old + more for old, more in zip(_totals(channel), shift, strict=True)]
+    energy, measured, estimated, count, total = ends
+    return replace(  # once a channel: it is slow
         channel,
+        **news,
         first_day=one.first_day if channel.first_day is None else min(channel.first_day, one.first_day),
         last_day=one.last_day if channel.last_day is None else max(channel.last_day, one.last_day),
         energy_milliwh=energy,
@@ -163,15 +185,14 @@ def _with_totals(view: WriteView, one: _Patch, sums: Int64) -> tuple[Channel, In
         sample_count=count,
         sample_sum_milli=total,
     )
-    return channel, running[:-1]
 
 
 def _totals(row: Channel | ProfileRow) -> tuple[int, int, int, int, int]:
     return row.energy_milliwh, row.measured_s, row.estimated_s, row.sample_count, row.sample_sum_milli
 
 
-def _totals_after(view: WriteView, one: _Patch) -> Int64:
+def _totals_after(view: WriteView, one: _Patch) -> Sequence[int]:
     """The stored running totals at the start of the day behind the patch."""
     day = one.last_day + 1
     rows = view.profiles(one.channel.household_no, one.channel.channel_no, day, day)
-    return np.array(_totals(rows[0]), np.int64)
+    return _totals(rows[0])

@@ -141,6 +141,10 @@ class Directory(Protocol):
         """By its id."""
         ...
 
+    def households_by_id(self, households: Sequence[str]) -> dict[str, Household]:
+        """Those of some ids that there are."""
+        ...
+
     def household_by_api_key(self, api_key: str) -> Household | None:
         """By its dongle's key."""
         ...
@@ -163,6 +167,10 @@ class Directory(Protocol):
 
     def meter_events(self, household_no: int) -> list[MeterEvent]:
         """Ordered by event_no."""
+        ...
+
+    def meter_events_of(self, household_nos: Sequence[int]) -> dict[int, list[MeterEvent]]:
+        """The meter events of many households, ordered by event_no; those without any are left out."""
         ...
 
     def device_token(self, token_id: str) -> DeviceToken | None:
@@ -214,8 +222,20 @@ class DirectoryWrites(Directory, Protocol):
         ...
 
 
+#: A channel (household_no, channel_no) and what is wanted of it, first … last, both included: blocks, or UTC days.
+Span = tuple[int, int, int, int]
+
+
 class Series(Protocol):
     """Reading of blocks of readings and of day profiles."""
+
+    def blocks_of(self, spans: Sequence[Span]) -> list[list[Block]]:
+        """The blocks of many channels at once, ordered; a list for each span."""
+        ...
+
+    def profiles_of(self, spans: Sequence[Span]) -> list[list[ProfileRow]]:
+        """The day profiles of many channels at once, ordered; a list for each span."""
+        ...
 
     def blocks(self, household_no: int, channel_no: int, first: int, last: int) -> list[Block]:
         """The blocks first..last, both included, ordered."""

@@ -15,12 +15,12 @@ import numpy as np
 from statistics_manager_service.core.quantities import QUANTITIES, Dimension, Kind
 from statistics_manager_service.core.readings import Int64, RefusedReading, WireReadings
 from statistics_manager_service.errors import BadInput, Fault, NotFound
-from statistics_manager_service.services.accepting import Accepted, accept, default_unit, kind_of
+from statistics_manager_service.services.accepting import Accepted, Claim, accept, claim, default_unit, kind_of
 from statistics_manager_service.services.folding import fold_stretches, patch_profiles
 from statistics_manager_service.services.ports import Channel, Household, MeterEvent, Store, WriteView
-from statistics_manager_service.services.stretches import Stretch, correct, events_of, set_aside_count
+from statistics_manager_service.services.stretches import Stretch, correct, events_of, load, packed, set_aside_count
 
-ChannelKey = tuple[str, str, Kind]
+ChannelKey = tuple[int, str, str, Kind]
 
 
 @dataclass(slots=True)
@@ -69,39 +69,27 @@ class Recorder:
         return recorded
 
     def _record(self, view: WriteView, readings: Sequence[WireReadings]) -> Recorded:
-        by_household: dict[str, list[WireReadings]] = defaultdict(list)
-        for wire in readings:
-            by_household[wire.household].append(wire)
-        households = [_known(view, name) for name in sorted(by_household)]
-        view.lock_channels([one.household_no for one in households])
-        stored = view.channels_of([one.household_no for one in households])
-        out, now_us = Recorded(), self._now_us()
-        batches: list[_Batch] = []
-        events: dict[int, list[MeterEvent]] = {}
-        faults: list[Fault] = []
-        for household in households:
-            known = {(c.meter, c.quantity, c.kind): c for c in stored.get(household.household_no, [])}
-            found: dict[ChannelKey, _Batch] = {}
-            for wire in by_household[household.id]:
-                key = (wire.meter, wire.quantity, kind_of(wire))
-                try:
-                    channel = known.get(key) or _new_channel(wire, household)
-                    accepted = accept(wire, household, channel, now_us)
-                except BadInput as fault:
-                    faults += fault.faults
-                    continue
-                out.refused += accepted.refused
-                if not len(accepted.at_us):
-                    continue
-                if channel.channel_no < 0 and not faults:
-                    channel = known[key] = view.add_channel(channel)
-                found.setdefault(key, _Batch(channel, [])).parts.append(accepted)
-            batches += found.values()
-            if any(channel.kind is Kind.REGISTER for channel in known.values()):
-                events[household.household_no] = view.meter_events(household.household_no)
-        if faults:
-            raise BadInput.of(faults)
-        self._write(view, batches, events, out, now_us)
+        known = view.households_by_id(sorted({wire.household for wire in readings}))
+        numbers = sorted(one.household_no for one in known.values())
+        view.lock_channels(numbers)
+        channels = {
+            (no, c.meter, c.quantity, c.kind): c for no, some in view.channels_of(numbers).items() for c in some
+        }
+        now_us = self._now_us()
+        accepted, refused = accept(_claims(readings, known, channels), now_us)
+        out = Recorded(refused=refused)
+        batches: dict[ChannelKey, _Batch] = {}
+        for one in accepted:
+            if not len(one.at_us):
+                continue
+            channel = one.channel
+            key = (channel.household_no, channel.meter, channel.quantity, channel.kind)
+            if key not in batches:
+                stored = channels.get(key)
+                batches[key] = _Batch(view.add_channel(channel) if stored is None else stored, [])
+            batches[key].parts.append(one)
+        events = view.meter_events_of(sorted({key[0] for key in batches if key[3] is Kind.REGISTER}))
+        self._write(view, list(batches.values()), events, out, now_us)
         return out
 
     def _write(
@@ -114,11 +102,14 @@ class Recorder:
     ) -> None:
         by_kind: dict[Kind, list[Stretch]] = defaultdict(list)
         revisions = []
-        for batch in batches:
+        columns = [batch.column("at_us") for batch in batches]
+        stretches = [
+            Stretch(batch.channel, events_of(events.get(batch.channel.household_no, ()), batch.channel))
+            for batch in batches
+        ]
+        load(view, stretches, [int(at_us.min()) for at_us in columns], [int(at_us.max()) for at_us in columns])
+        for batch, one, at_us in zip(batches, stretches, columns, strict=True):
             channel = batch.channel
-            one = Stretch(channel, events_of(events.get(channel.household_no, ()), channel))
-            at_us = batch.column("at_us")
-            one.load(view, int(at_us.min()), int(at_us.max()))
             length_us = batch.column("length_us") if channel.kind is Kind.INTERVAL else None
             before = len(one.at_us)
             replaced = one.merge(at_us, batch.column("value_milli"), length_us)
@@ -129,7 +120,7 @@ class Recorder:
                 continue
             key = (channel.household_no, channel.channel_no)
             revisions += [(*key, at, now_us + i, value, length) for i, (at, value, length) in enumerate(replaced)]
-            one.channel = _with_readings(channel, one, len(one.at_us) - before)
+            one.news = _news(one, len(one.at_us) - before)
             by_kind[channel.kind].append(one)
         view.add_revisions(revisions)
         for stretches in by_kind.values():
@@ -176,42 +167,52 @@ def settle(view: WriteView, stretches: Sequence[Stretch]) -> list[Channel]:
         wide = [left and right for left, right in zip(corrections.wide_left, corrections.wide_right, strict=True)]
         folded = fold_stretches(pending, corrections, wide)
         channels = patch_profiles(view, pending, folded)
-        changed = {(channel.household_no, channel.channel_no): channel for channel in channels}
-        blocks, rest = [], []
+        ready = [i for i in range(len(pending)) if wide[i]]
+        view.put_blocks(packed([pending[i] for i in ready], [corrections.touched[i] for i in ready]))
+        rest = []
         for i, one in enumerate(pending):
             if wide[i]:
-                blocks += one.packed(corrections.touched[i])
-                done.append(changed.get((one.channel.household_no, one.channel.channel_no), one.channel))
+                done.append(channels[i])
                 continue
             if not corrections.wide_left[i]:
                 one.widen_left(view)
             if not corrections.wide_right[i]:
                 one.widen_right(view)
             rest.append(one)
-        view.put_blocks(blocks)
         pending = rest
     view.update_channels(done)
     return done
 
 
-def _with_readings(channel: Channel, one: Stretch, added: int) -> Channel:
-    """The channel with its first, last and number of readings after a merge."""
-    first, newest = int(one.at_us[0]), int(one.at_us[-1])
-    is_newest = channel.last_us is None or newest >= channel.last_us
-    return replace(
-        channel,
-        first_us=first if channel.first_us is None else min(channel.first_us, first),
-        last_us=newest if is_newest else channel.last_us,
-        last_value_milli=int(one.value_milli[-1]) if is_newest else channel.last_value_milli,
-        reading_count=channel.reading_count + added,
-    )
+def _news(one: Stretch, added: int) -> dict[str, int]:
+    """What a merge has changed of the channel's first, last and number of readings."""
+    channel, first, newest = one.channel, int(one.at_us[0]), int(one.at_us[-1])
+    news = {"reading_count": channel.reading_count + added}
+    if channel.first_us is None or first < channel.first_us:
+        news["first_us"] = first
+    if channel.last_us is None or newest >= channel.last_us:
+        news |= {"last_us": newest, "last_value_milli": int(one.value_milli[-1])}
+    return news
 
 
-def _known(view: WriteView, name: str) -> Household:
-    household = view.household(name)
-    if household is None:
-        raise NotFound(f"there is no household {name!r}; register it first with PUT /households/{{id}}")
-    return household
+def _claims(
+    readings: Sequence[WireReadings], households: dict[str, Household], channels: dict[ChannelKey, Channel]
+) -> list[Claim]:
+    """The readings beside the channels that they are for. Raises NotFound, BadInput with the faults of all."""
+    out: list[Claim] = []
+    faults: list[Fault] = []
+    for wire in readings:
+        household = households.get(wire.household)
+        if household is None:
+            raise NotFound(f"there is no household {wire.household!r}; register it first with PUT /households/{{id}}")
+        channel = channels.get((household.household_no, wire.meter, wire.quantity, kind_of(wire)))
+        try:
+            out.append(claim(wire, household, channel or _new_channel(wire, household)))
+        except BadInput as fault:
+            faults += fault.faults
+    if faults:
+        raise BadInput.of(faults)
+    return out
 
 
 def _new_channel(wire: WireReadings, household: Household) -> Channel:

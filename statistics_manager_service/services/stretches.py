@@ -8,13 +8,14 @@ corrected again. The result is the same, bit for bit, as that of correcting the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from statistics_manager_service.core.blocks import pack_block, unpack_block
+from statistics_manager_service.core.blocks import Readings, pack_blocks, unpack_blocks
 from statistics_manager_service.core.correction import (
     DEFAULT_MAX_POWER_W,
     SET_ASIDE,
@@ -27,11 +28,14 @@ from statistics_manager_service.core.lines import Lines, interval_lines, interva
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import QUARTER_US, US_PER_S
-from statistics_manager_service.services.ports import Block, Channel, MeterEvent, ReadView
+from statistics_manager_service.services.ports import Block, Channel, MeterEvent, ReadView, Span
 
 _NO_INTS = np.zeros(0, np.int64)
 _WIDEN_BLOCKS = 4
 _EVERYTHING = 10**9
+
+#: A block's row without its body: household_no, channel_no, block, carry, count.
+BlockKey = tuple[int, int, int, int | None, int]
 
 
 def limits_of(channel: Channel) -> RegisterLimits:
@@ -56,7 +60,8 @@ class Stretch:
     """Readings of one channel, and what is to be done with them.
 
     at_us, value_milli, length_us (intervals only), verdict: (n,) columns. changed: (n,) bool, new or other than stored.
-    at_start, at_end: nothing is stored before, behind. old_end_us: how far corrected intervals reached before.
+    at_start, at_end: nothing is stored before, behind. news: fields of the channel that the merge changed.
+    old_end_us: how far corrected intervals reached before.
     After `correct`: carries (a block's state at its start), first_quarter and end_quarter of what has to be folded
     anew.
     """
@@ -73,6 +78,7 @@ class Stretch:
     first_block: int = 0
     last_block: int = 0
     stored: dict[int, int | None] = field(default_factory=dict)
+    news: dict[str, Any] = field(default_factory=dict)
     carries: dict[int, int | None] = field(default_factory=dict)
     old_end_us: int = 0
     first_quarter: int = 0
@@ -80,19 +86,25 @@ class Stretch:
 
     # --- loading ------------------------------------------------------------------------------------------------------
 
-    def load(self, view: ReadView, first_us: int, last_us: int) -> None:
-        """Load the blocks that hold first_us … last_us, the one before and the one behind."""
+    def span(self, first_us: int, last_us: int) -> Span:
+        """The blocks to begin with: those that hold first_us … last_us. Where a stream goes on behind all that is
+        stored, its newest block too."""
         channel = self.channel
         self.first_block, self.last_block = block_of(first_us), block_of(last_us)
+        first = self.first_block
+        if channel.last_us is not None:
+            first = min(first, block_of(channel.last_us))
+        return channel.household_no, channel.channel_no, first, self.last_block
+
+    def begin(self, view: ReadView, first_us: int, blocks: list[Block], parts: list[Readings]) -> None:
+        """Take the blocks of the span, and load what else a change from first_us on needs."""
+        channel = self.channel
         if channel.first_us is None or channel.last_us is None:
-            self._take([])
             return
-        key = (channel.household_no, channel.channel_no)
-        blocks = view.blocks(*key, self.first_block, self.last_block)
-        self._take(blocks)
+        self._take(blocks, parts)
         if block_of(channel.first_us) < self.first_block:
             self.at_start = False
-            # A live stream mostly goes on inside a block: then the change begins behind a clean start already.
+            # Where a change lies behind a reading of a block that begins in a clean state, nothing before it matters.
             inside = blocks and blocks[0].block == self.first_block and self.at_us[0] < first_us
             if not (inside and self._is_start(blocks[0])):
                 self.widen_left(view)
@@ -106,14 +118,14 @@ class Stretch:
         blocks = view.blocks(*key, -_EVERYTHING, _EVERYTHING)
         if blocks:
             self.first_block, self.last_block = blocks[0].block, blocks[-1].block
-        self._take(blocks)
+        self._take(blocks, unpack_blocks([block.body for block in blocks]))
 
     def widen_left(self, view: ReadView) -> None:
         """Load earlier blocks, to the next one at whose start correction can begin anew."""
         channel, limit = self.channel, 1
         while not self.at_start:
             blocks = view.blocks_before(channel.household_no, channel.channel_no, self.first_block, limit)
-            self._take(blocks, before=True)
+            self._take(blocks, unpack_blocks([block.body for block in blocks]), before=True)
             self.at_start = channel.first_us is not None and block_of(channel.first_us) >= self.first_block
             if self._is_start(blocks[0]):
                 return
@@ -127,13 +139,12 @@ class Stretch:
         """Load later blocks."""
         channel = self.channel
         blocks = view.blocks_after(channel.household_no, channel.channel_no, self.last_block, limit)
-        self._take(blocks)
+        self._take(blocks, unpack_blocks([block.body for block in blocks]))
         self.at_end = channel.last_us is not None and block_of(channel.last_us) <= self.last_block
 
-    def _take(self, blocks: list[Block], before: bool = False) -> None:
+    def _take(self, blocks: list[Block], parts: list[Readings], before: bool = False) -> None:
         if not blocks:
             return
-        parts = [unpack_block(block.body) for block in blocks]
         own = (self.at_us, self.value_milli, self.length_us, self.verdict)
         parts = [*parts, own] if before else [own, *parts]
         parts = [part for part in parts if len(part[0])]
@@ -158,21 +169,9 @@ class Stretch:
 
         at_us, value_milli, length_us: (n,) in the order in which they came.
         """
-        order = np.argsort(at_us, kind="stable")
-        at_us, value_milli = at_us[order], value_milli[order]
-        length_us = None if length_us is None else length_us[order]
         replaced: list[tuple[int, int, int]] = []
-        twice = at_us[1:] == at_us[:-1]
-        if twice.any():
-            last = np.append(~twice, True)
-            lost = np.flatnonzero(~last)
-            following = lost + 1
-            differs = value_milli[lost] != value_milli[following]
-            if length_us is not None:
-                differs |= length_us[lost] != length_us[following]
-            replaced += _rows(at_us, value_milli, length_us, lost[differs])
-            at_us, value_milli = at_us[last], value_milli[last]
-            length_us = None if length_us is None else length_us[last]
+        if not bool((at_us[1:] > at_us[:-1]).all()):
+            at_us, value_milli, length_us, replaced = _in_order(at_us, value_milli, length_us)
         if not len(self.at_us) or at_us[0] > self.at_us[-1]:  # a live stream: all of it is new
             self._append(at_us, value_milli, length_us)
             return replaced
@@ -224,22 +223,53 @@ class Stretch:
         filled = np.append(rows[1:], len(self.at_us)) > rows
         return edges[filled], rows[filled]
 
-    def packed(self, touched: NDArray[np.bool_]) -> list[tuple[int, int, int, int | None, int, bytes]]:
-        """The rows of blocks that hold touched readings or begin in another state than stored."""
+    def to_pack(self, touched: NDArray[np.bool_]) -> Iterator[tuple[BlockKey, Readings]]:
+        """The blocks that hold touched readings or begin in another state than stored."""
         blocks, starts = self.block_starts()
-        ends = np.append(starts[1:], len(self.at_us))
-        any_touched = np.logical_or.reduceat(touched, starts)
-        out = []
-        for block, first, end, is_touched in zip(
-            blocks.tolist(), starts.tolist(), ends.tolist(), any_touched.tolist(), strict=True
-        ):
+        firsts = starts.tolist()
+        any_touched = np.logical_or.reduceat(touched, starts).tolist() if len(firsts) > 1 else [True]
+        ends = [*firsts[1:], len(self.at_us)]
+        for block, first, end, is_touched in zip(blocks.tolist(), firsts, ends, any_touched, strict=True):
             carry = self.carries[block]
             if not is_touched and block in self.stored and self.stored[block] == carry:
                 continue
             length = None if self.length_us is None else self.length_us[first:end]
-            body = pack_block(self.at_us[first:end], self.value_milli[first:end], length, self.verdict[first:end])
-            out.append((self.channel.household_no, self.channel.channel_no, block, carry, end - first, body))
-        return out
+            key = (self.channel.household_no, self.channel.channel_no, block, carry, end - first)
+            yield key, (self.at_us[first:end], self.value_milli[first:end], length, self.verdict[first:end])
+
+
+def load(view: ReadView, stretches: Sequence[Stretch], first_us: Sequence[int], last_us: Sequence[int]) -> None:
+    """Load what a change of first_us … last_us of each stretch needs: the blocks of all of them at once."""
+    spans = [one.span(first, last) for one, first, last in zip(stretches, first_us, last_us, strict=True)]
+    found = view.blocks_of(spans)
+    parts = iter(unpack_blocks([block.body for blocks in found for block in blocks]))
+    for one, first, blocks in zip(stretches, first_us, found, strict=True):
+        one.begin(view, first, blocks, [next(parts) for _ in blocks])
+
+
+def packed(
+    stretches: Sequence[Stretch], touched: Sequence[NDArray[np.bool_]]
+) -> list[tuple[int, int, int, int | None, int, bytes]]:
+    """The rows of all blocks of some stretches that have to be written."""
+    found = [piece for one, marks in zip(stretches, touched, strict=True) for piece in one.to_pack(marks)]
+    bodies = pack_blocks([readings for _, readings in found])
+    return [(*key, body) for (key, _), body in zip(found, bodies, strict=True)]
+
+
+def _in_order(
+    at_us: Int64, value: Int64, length_us: Int64 | None
+) -> tuple[Int64, Int64, Int64 | None, list[tuple[int, int, int]]]:
+    """Readings in order of time, the last one of each instant; and what those replaced."""
+    order = np.argsort(at_us, kind="stable")
+    at_us, value = at_us[order], value[order]
+    length_us = None if length_us is None else length_us[order]
+    last = np.append(at_us[1:] != at_us[:-1], True)
+    lost = np.flatnonzero(~last)
+    differs = value[lost] != value[lost + 1]
+    if length_us is not None:
+        differs |= length_us[lost] != length_us[lost + 1]
+    replaced = _rows(at_us, value, length_us, lost[differs])
+    return at_us[last], value[last], None if length_us is None else length_us[last], replaced
 
 
 def _rows(at_us: Int64, value: Int64, length_us: Int64 | None, rows: Int64) -> list[tuple[int, int, int]]:
@@ -310,16 +340,23 @@ def _correct_registers(stretches: list[Stretch]) -> Corrections:
     corrected = correct_registers(at_us, value, offsets, limits, swap, hold)
     lines = register_lines(at_us, offsets, corrected, limits)
     out = Corrections(lines, [], [], [])
-    for i, one in enumerate(stretches):
-        part = slice(int(offsets[i]), int(offsets[i + 1]))
-        rows = np.flatnonzero(~swap[part]) + part.start
-        verdict = corrected.verdict[rows]
+    places = np.flatnonzero(~swap)  # of the readings, among them and the rows of swaps
+    verdicts = corrected.verdict[places]
+    ends = offsets_of([one.at_us for one in stretches])
+    for first, one in zip(ends[:-1].tolist(), stretches, strict=True):
         if not one.at_start:
-            verdict[0] = one.verdict[0]  # its step comes from a reading that is not loaded
-        touched = one.changed | (verdict != one.verdict)
+            verdicts[first] = one.verdict[0]  # its step comes from a reading that is not loaded
+    marks = np.concatenate([one.changed for one in stretches])
+    marks |= verdicts != np.concatenate([one.verdict for one in stretches])
+    for i, one in enumerate(stretches):
+        part = slice(int(ends[i]), int(ends[i + 1]))
+        verdict, touched = verdicts[part], marks[part]
         blocks, starts = one.block_starts()
-        clean, held = corrected.clean[rows[starts]], corrected.hold_milli[rows[starts]]
-        carries = [int(h) if c else None for h, c in zip(held, clean, strict=True)]
+        begins = places[starts + part.start]
+        carries = [
+            held if clean else None
+            for held, clean in zip(corrected.hold_milli[begins].tolist(), corrected.clean[begins].tolist(), strict=True)
+        ]
         if not one.at_start:
             carries[0] = one.stored[one.first_block]
         one.carries = dict(zip(blocks.tolist(), carries, strict=True))
@@ -327,7 +364,8 @@ def _correct_registers(stretches: list[Stretch]) -> Corrections:
         left, right = _reach(one, touched, knots)
         left |= bool(corrected.reach_left[i])
         right |= bool(corrected.reach_right[i]) or _state_differs(one, blocks)
-        one.verdict = verdict if not (left and not one.at_start) and not (right and not one.at_end) else one.verdict
+        if (one.at_start or not left) and (one.at_end or not right):
+            one.verdict = verdict
         _note(out, one, touched, left, right)
     return out
 
@@ -349,12 +387,12 @@ def _reach(one: Stretch, touched: NDArray[np.bool_], knots: Int64) -> tuple[bool
 
     A change moves the line between the last untouched knot before it and the first one behind it.
     """
-    rows = np.flatnonzero(touched)
+    rows = touched.nonzero()[0]
     if not len(rows):
         one.first_quarter = one.end_quarter = 0
         return False, False
-    first_us, last_us = int(one.at_us[rows[0]]), int(one.at_us[rows[-1]])
-    before, behind = int(np.searchsorted(knots, first_us)) - 1, int(np.searchsorted(knots, last_us, side="right"))
+    first_us, last_us = one.at_us[rows[0]], one.at_us[rows[-1]]
+    before, behind = int(knots.searchsorted(first_us)) - 1, int(knots.searchsorted(last_us, side="right"))
     lowest = min(int(one.at_us[0]), int(knots[0])) if len(knots) else int(one.at_us[0])
     highest = max(int(one.at_us[-1]), int(knots[-1])) if len(knots) else int(one.at_us[-1])
     if one.channel.first_day is None:  # the first readings: whatever a meter's events tell is new as well

@@ -15,7 +15,7 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, US_PER_DAY
 from statistics_manager_service.services.ports import Channel, ReadView
-from statistics_manager_service.services.stretches import Stretch, correct, events_of
+from statistics_manager_service.services.stretches import Stretch, correct, events_of, load
 
 #: Columns of running totals.
 ENERGY, MEASURED, ESTIMATED, COUNT, SUM = range(5)
@@ -149,7 +149,7 @@ def _within_quarter(view: ReadView, channel: Channel, at_us: int) -> tuple[int, 
     if channel.first_us is None or channel.first_day is None:
         return (0, 0, 0, 0, 0)
     one = Stretch(channel, events_of(view.meter_events(channel.household_no), channel))
-    one.load(view, start_us, at_us)
+    load(view, [one], [start_us], [at_us])
     while True:
         if not len(one.at_us):
             return (0, 0, 0, 0, 0)

@@ -22,7 +22,10 @@ _CHANNEL_KEY = ("household_no", "channel_no")
 _KIND = _CHANNEL_NAMES.index("kind")
 _DECLARED = _CHANNEL_NAMES.index("declared")
 _KINDS = {kind.value: kind for kind in Kind}
+_EVENT_NAMES = [one.name for one in fields(MeterEvent)]
+_EVENT_SQL = f"SELECT {', '.join(_EVENT_NAMES)} FROM meter_events WHERE household_no "  # noqa: S608 - names of ours
 _KEYS_A_QUERY = 400
+_LONGEST = 128  # of an id, a key
 
 
 def _channel(row: Sequence[Any]) -> Channel:
@@ -49,8 +52,16 @@ class DirectoryQueries:
         cursor.execute(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), parameters)
         return list(cursor.fetchall())
 
+    def _rows_in(self, sql: str, values: Sequence[Any], behind: str = "") -> list[Any]:
+        """The rows of `sql` for values, as many at a time as a statement takes."""
+        rows = []
+        for first in range(0, len(values), _KEYS_A_QUERY):
+            part = values[first : first + _KEYS_A_QUERY]
+            rows += self._rows(f"{sql}IN ({', '.join('?' * len(part))}){behind}", tuple(part))
+        return rows
+
     def _one_household(self, column: str, value: str) -> Household | None:
-        if "\0" in value or len(value) > 128:
+        if "\0" in value or len(value) > _LONGEST:
             return None  # no store can hold it
         rows = self._rows(f"{_HOUSEHOLD_SQL}{column} = ?", (value,))
         return _household(rows[0]) if rows else None
@@ -58,6 +69,12 @@ class DirectoryQueries:
     def household(self, household: str) -> Household | None:
         """The household of an id."""
         return self._one_household("id", household)
+
+    def households_by_id(self, households: Sequence[str]) -> dict[str, Household]:
+        """Those of some ids that there are."""
+        some = [one for one in households if "\0" not in one and len(one) <= _LONGEST]
+        found = [_household(row) for row in self._rows_in(f"{_HOUSEHOLD_SQL}id ", some)]
+        return {one.id: one for one in found}
 
     def household_by_api_key(self, api_key: str) -> Household | None:
         """The household whose dongle has a key."""
@@ -80,18 +97,20 @@ class DirectoryQueries:
     def channels_of(self, household_nos: Sequence[int]) -> dict[int, list[Channel]]:
         """The channels of many households."""
         found: dict[int, list[Channel]] = {no: [] for no in household_nos}
-        for first in range(0, len(household_nos), _KEYS_A_QUERY):
-            part = household_nos[first : first + _KEYS_A_QUERY]
-            marks = ", ".join("?" * len(part))
-            for row in self._rows(f"{_CHANNEL_SQL}IN ({marks}) ORDER BY channel_no", tuple(part)):
-                found[row[0]].append(_channel(row))
+        for row in self._rows_in(_CHANNEL_SQL, household_nos, " ORDER BY channel_no"):
+            found[row[0]].append(_channel(row))
         return found
 
     def meter_events(self, household_no: int) -> list[MeterEvent]:
         """The events of a household, ordered by event_no."""
-        names = [one.name for one in fields(MeterEvent)]
-        sql = f"SELECT {', '.join(names)} FROM meter_events WHERE household_no = ? ORDER BY event_no"  # noqa: S608 - names of ours
-        return [MeterEvent(*row) for row in self._rows(sql, (household_no,))]
+        return self.meter_events_of([household_no]).get(household_no, [])
+
+    def meter_events_of(self, household_nos: Sequence[int]) -> dict[int, list[MeterEvent]]:
+        """The meter events of many households, ordered by event_no; those without any are left out."""
+        found: dict[int, list[MeterEvent]] = {}
+        for row in self._rows_in(_EVENT_SQL, household_nos, " ORDER BY event_no"):
+            found.setdefault(row[0], []).append(MeterEvent(*row))
+        return found
 
     def _tokens(self, condition: sa.ColumnElement[bool]) -> list[DeviceToken]:
         tokens, households = schema.device_tokens.c, schema.households.c

@@ -13,9 +13,10 @@ import numpy as np
 from sqlalchemy import Connection
 
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.services.ports import Block, ProfileColumns, ProfileRow, Revision
+from statistics_manager_service.services.ports import Block, ProfileColumns, ProfileRow, Revision, Span
 
-_BLOCK = "SELECT block, carry, count, body FROM readings WHERE household_no = ? AND channel_no = ? AND "
+_BLOCK_COLUMNS = "block, carry, count, body"
+_BLOCK = f"SELECT {_BLOCK_COLUMNS} FROM readings WHERE household_no = ? AND channel_no = ? AND "  # noqa: S608 - names of ours
 _PROFILE_COLUMNS = "day, energy_milliwh, measured_s, estimated_s, sample_count, sample_sum_milli, body"
 _TABLES = {
     "readings": (("household_no", "channel_no", "block"), ("carry", "count", "body")),
@@ -57,10 +58,39 @@ class SeriesQueries:
         cursor.execute(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), parameters)
         return cursor
 
+    def _spans(self, table: str, column: str, names: str, spans: Sequence[Span]) -> list[list[Any]]:
+        """Rows of a bulk table, a list for each span, ordered by `column`."""
+        if self.dialect == "sqlite":
+            sql = (
+                f"SELECT {names} FROM {table} WHERE household_no = ? AND channel_no = ? "  # noqa: S608 - names of ours
+                f"AND {column} BETWEEN ? AND ? ORDER BY {column}"
+            )
+            cursor = self.connection.connection.cursor()
+            return [cursor.execute(sql, span).fetchall() for span in spans]
+        sql = (
+            f"SELECT k.place, {names} "  # noqa: S608 - names of ours
+            "FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[]) WITH ORDINALITY "
+            "AS k(household_no, channel_no, low, high, place) "
+            f"JOIN {table} t ON t.household_no = k.household_no AND t.channel_no = k.channel_no "
+            f"AND t.{column} BETWEEN k.low AND k.high ORDER BY k.place, t.{column}"
+        )
+        found: list[list[Any]] = [[] for _ in spans]
+        if spans:
+            for place, *row in self._run(sql, [list(part) for part in zip(*spans, strict=True)]):
+                found[place - 1].append(row)
+        return found
+
+    def blocks_of(self, spans: Sequence[Span]) -> list[list[Block]]:
+        """The blocks of many channels at once, ordered; a list for each span."""
+        return [[Block(*row) for row in rows] for rows in self._spans("readings", "block", _BLOCK_COLUMNS, spans)]
+
+    def profiles_of(self, spans: Sequence[Span]) -> list[list[ProfileRow]]:
+        """The day profiles of many channels at once, ordered; a list for each span."""
+        return [[ProfileRow(*row) for row in rows] for rows in self._spans("profiles", "day", _PROFILE_COLUMNS, spans)]
+
     def blocks(self, household_no: int, channel_no: int, first: int, last: int) -> list[Block]:
         """The blocks first..last, both included, ordered."""
-        sql = _BLOCK + "block BETWEEN ? AND ? ORDER BY block"
-        return [Block(*row) for row in self._run(sql, (household_no, channel_no, first, last))]
+        return self.blocks_of([(household_no, channel_no, first, last)])[0]
 
     def blocks_before(self, household_no: int, channel_no: int, block: int, limit: int) -> list[Block]:
         """The nearest non-empty blocks before `block`, ordered."""
@@ -74,11 +104,7 @@ class SeriesQueries:
 
     def profiles(self, household_no: int, channel_no: int, first_day: int, last_day: int) -> list[ProfileRow]:
         """The rows of the days first..last, both included, ordered."""
-        sql = (
-            f"SELECT {_PROFILE_COLUMNS} FROM profiles "  # noqa: S608 - names of ours
-            "WHERE household_no = ? AND channel_no = ? AND day BETWEEN ? AND ? ORDER BY day"
-        )
-        return [ProfileRow(*row) for row in self._run(sql, (household_no, channel_no, first_day, last_day))]
+        return self.profiles_of([(household_no, channel_no, first_day, last_day)])[0]
 
     def profile_columns(self, keys: Sequence[tuple[int, int]], days: Int64) -> ProfileColumns:
         """The rows of the given days (increasing) of many channels (household_no, channel_no), as columns."""
