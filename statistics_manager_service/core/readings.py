@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,10 +53,12 @@ class Decoded:
     """What a decoder found in a body: the readings that could be read, and the single ones that could not.
 
     A decoder raises BadInput where the body, or a channel as a whole, is wrong.
+    notes: sentences on what was decided or left out, for whoever imports.
     """
 
     channels: list[WireReadings]
     refused: list[RefusedReading]
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
