@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from statistics_manager_service.services.ports import Block, Channel, Household, MeterEvent, ProfileRow, Revision
+from statistics_manager_service.services.ports import (
+    Block,
+    Channel,
+    Household,
+    MeterEvent,
+    ProfileColumns,
+    ProfileRow,
+    Revision,
+)
 
 
 class MemoryStore:
@@ -106,9 +114,9 @@ class MemoryStore:
         wanted = set(days.tolist())
         rows = [(i, row) for i, key in enumerate(keys) for row in self._profiles(*key) if row.day in wanted]
         totals = [(r.energy_milliwh, r.measured_s, r.estimated_s, r.sample_count, r.sample_sum_milli) for _, r in rows]
-        return (
+        return ProfileColumns(
             np.array([i for i, _ in rows], np.int64),
-            np.array([row.day for _, row in rows], np.int64),
+            np.searchsorted(days, [row.day for _, row in rows]),
             np.array(totals, np.int64).reshape(-1, 5),
             [row.body for _, row in rows],
         )

@@ -26,6 +26,7 @@ NDJSON = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"
 FORMATS = {"json": JSON, "csv": CSV, "ndjson": NDJSON, "arrow": ARROW, "parquet": PARQUET}
+_FEW = 32
 _ALIASES = {"application/ndjson": NDJSON, "application/parquet": PARQUET, "application/jsonl": NDJSON}
 
 
@@ -69,12 +70,20 @@ def _series(columns: Iterable[Column]) -> list[dict[str, Any]]:
             **({} if one.meter is None else {"meter": one.meter}),
             "unit": one.unit,
             "values": one.value,
-            "coverage": one.coverage,
-            "estimated": one.estimated,
+            "coverage": _shares(one.coverage),
+            "estimated": _shares(one.estimated),
             "total": one.total,
         }
         for one in columns
     ]
+
+
+def _shares(share: Float64) -> Float64 | orjson.Fragment:
+    """A column of shares, which mostly are all 1 or all 0: that is written once and repeated."""
+    if len(share) < _FEW or share[0] not in (0.0, 1.0) or not (share == share[0]).all():
+        return share
+    text = b"1.0," if share[0] else b"0.0,"
+    return orjson.Fragment(b"[" + (text * len(share))[:-1] + b"]")
 
 
 def statistics_json(answer: Statistics) -> bytes:

@@ -25,7 +25,8 @@ _WIDTHS = (1, 2, 4)
 
 @dataclass(slots=True)
 class Days:
-    """The quarter-hours of r day profiles, each column (r, 96) int64.
+    """The quarter-hours of r day profiles, each column (r, 96) int64; as unpacked also (r, 1), where all quarters of
+    each day have the same.
 
     energy_milliwh; measured_s and estimated_s: 0..900. count, total, low, high: samples in milli-units, or None where
     the channel has none.
@@ -99,22 +100,48 @@ def _pack_samples(days: Days, i: int) -> bytes:
 
 def unpack_days(bodies: Sequence[bytes]) -> Days:
     """The quarter-hours of day profiles. Raises ValueError for a body of another format version."""
-    days = len(bodies)
-    with_samples = any(body[3] for body in bodies)
     # Full days of one form, the usual case, are read in one go.
-    whole = bytes((VERSION, 4, 1, 0))
-    size = _HEAD + _RUN.itemsize + 4 * QUARTERS_PER_DAY
-    if days and all(len(body) == size and body[:_HEAD] == whole for body in bodies):
-        matrix = np.frombuffer(b"".join(bodies), np.uint8).reshape(days, size)
-        runs = matrix[:, _HEAD : _HEAD + _RUN.itemsize].copy().view(_RUN)
-        energy = matrix[:, _HEAD + _RUN.itemsize :].copy().view("<i4").astype(np.int64)
-        shape = (days, QUARTERS_PER_DAY)  # one run a day: all quarters share it
-        measured = np.broadcast_to(runs["measured_s"].astype(np.int64), shape)
-        estimated = np.broadcast_to(runs["estimated_s"].astype(np.int64), shape)
-        return Days(energy, measured, estimated)
-    out = Days.empty(days, with_samples)
-    for i, body in enumerate(bodies):
-        _unpack_one(out, i, body)
+    if bodies and all(len(body) == _WHOLE_BYTES and body.startswith(_WHOLE) for body in bodies):
+        return _unpack_whole(bodies)
+    out = Days.empty(len(bodies), any(body[3] for body in bodies))
+    whole = [i for i, body in enumerate(bodies) if len(body) == _WHOLE_BYTES and body.startswith(_WHOLE)]
+    if whole:
+        some = _unpack_whole([bodies[i] for i in whole])
+        out.energy_milliwh[whole] = some.energy_milliwh
+        out.measured_s[whole], out.estimated_s[whole] = some.measured_s, some.estimated_s
+    for i in sorted(set(range(len(bodies))).difference(whole)):
+        _unpack_one(out, i, bodies[i])
+    return out
+
+
+#: How a day begins whose quarters are of one quality, whose energies take four bytes, and that has no samples.
+_WHOLE = bytes((VERSION, 4, 1, 0))
+_WHOLE_BYTES = _HEAD + _RUN.itemsize + 4 * QUARTERS_PER_DAY
+_WHOLE_DAY = np.dtype(
+    [("head", "V4"), ("quarters", "u1"), ("quality", "<u2", 2), ("energy_milliwh", "<i4", QUARTERS_PER_DAY)]
+)
+
+
+def _unpack_whole(bodies: Sequence[bytes]) -> Days:
+    days = np.frombuffer(b"".join(bodies), _WHOLE_DAY)
+    quality = days["quality"].astype(np.int64)
+    return Days(days["energy_milliwh"].astype(np.int64), quality[:, :1], quality[:, 1:])
+
+
+def totals_at(bodies: Sequence[bytes], row: Int64, slot: Int64) -> Int64:
+    """What came from midnight to the start of quarter-hours, (n, 5) int64: energy, seconds measured, seconds estimated,
+    number and sum of samples.
+
+    row: (n,) int64, which of the day profiles. slot: (n,) int64, 0 … 96, which quarter-hour of it.
+    """
+    out = np.zeros((len(row), 5), np.int64)
+    for i, column in enumerate(unpack_days(bodies).columns[:5]):
+        if column.shape[1] == 1:
+            out[:, i] = column[row, 0] * slot
+            continue
+        running = np.zeros((len(column), QUARTERS_PER_DAY + 1), np.int64)
+        np.cumsum(column, axis=1, out=running[:, 1:])
+        out[:, i] = running[row, slot]
     return out
 
 

@@ -16,10 +16,11 @@ from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
-from statistics_manager_service.services.measuring import MEASURES, Column, Measurer, needed
+from statistics_manager_service.services.measuring import MEASURES, Column, Measurer, columns_of_each, needed
 from statistics_manager_service.services.ports import Channel, Household, ReadView, Store
 from statistics_manager_service.services.totals import Totals
 
+_MOST_NAMED = 10
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: What `group_by` may be here; seven-day windows are FlexiHome's own meaning of weekly.
 GROUPINGS = tuple(one.value for one in GroupBy if one is not GroupBy.WINDOWS)
@@ -98,6 +99,77 @@ def known_household(view: ReadView, household: str) -> Household:
     return found
 
 
+def known_households(view: ReadView, households: Sequence[str]) -> list[Household]:
+    """The households. Raises NotFound for those that are not there."""
+    found = view.households_by_id(households)
+    unknown = [one for one in households if one not in found]
+    if unknown:
+        named = ", ".join(repr(one[:80]) for one in unknown[:_MOST_NAMED])
+        raise NotFound(f"there is no household {named}" + (" and others" if len(unknown) > _MOST_NAMED else ""))
+    return [found[one] for one in households]
+
+
+def _parsed(question: Question, zone: str, billing_day: int) -> tuple[tuple[str, ...], Calendar]:
+    """The measures and the buckets; all faults of the question at once."""
+    asked = _read(question, zone)
+    buckets = calendar(
+        asked.zone,
+        asked.group_by,
+        asked.start_us,
+        asked.end_us,
+        week_start=asked.week_start,
+        billing_day=billing_day,
+    )
+    return asked.measures, buckets
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question's texts, read."""
+
+    measures: tuple[str, ...]
+    zone: str
+    group_by: GroupBy
+    start_us: int
+    end_us: int
+    week_start: int
+
+
+@lru_cache(maxsize=1024)
+def _read(question: Question, zone: str) -> _Asked:
+    """The question, read. Raises BadInput with all of its faults."""
+    faults: list[Fault] = []
+    measures: tuple[str, ...] = ()
+    grouping = GroupBy.DAILY
+    moments = []
+    try:
+        measures = parse_measures(question.measures)
+    except BadInput as fault:
+        faults += fault.faults
+    try:
+        grouping = parse_group_by(question.group_by)
+    except BadInput as fault:
+        faults += fault.faults
+    zone = question.timezone if question.timezone is not None else zone
+    try:
+        check_zone(zone)
+    except BadInput as fault:
+        faults += fault.faults
+        zone = "UTC"
+    for where, text in (("start", question.start), ("end", question.end)):
+        try:
+            moments.append(parse_moment(text, zone, where))
+        except BadInput as fault:
+            faults += fault.faults
+    if question.week_start not in _WEEKDAYS:
+        faults.append(Fault("week_start", f"{question.week_start[:20]!r} is none of {', '.join(_WEEKDAYS)}"))
+    if len(moments) == 2 and moments[1] <= moments[0]:
+        faults.append(Fault("end", "the end is not after the start"))
+    if faults:
+        raise BadInput.of(faults)
+    return _Asked(measures, zone, grouping, moments[0], moments[1], _WEEKDAYS.index(question.week_start))
+
+
 class Asking:
     """Answers questions from a store. `now_us` tells the present in microseconds UTC."""
 
@@ -108,7 +180,7 @@ class Asking:
         """The measures of one household in buckets. Raises BadInput with all faults of the question, NotFound."""
         with self._store.reading() as view:
             household = known_household(view, household_id)
-            measures, cal = self._parsed(question, household.timezone, household.billing_day)
+            measures, cal = _parsed(question, household.timezone, household.billing_day)
             measurer = Measurer(Totals(view, cal.edges_us), view.channels(household.household_no))
             columns = [measurer.column(measure, question.meter) for measure in measures]
         return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
@@ -121,56 +193,23 @@ class Asking:
             )
             raise BadInput.of([Fault("households", text)])
         with self._store.reading() as view:
-            households = [known_household(view, one) for one in dict.fromkeys(household_ids)]
+            households = known_households(view, list(dict.fromkeys(household_ids)))
             zones = {one.timezone for one in households}
             if question.timezone is None and len(zones) > 1:
                 raise BadInput.of([Fault("timezone", "the households are in several zones; name one for the answer")])
             billing_days = {one.billing_day for one in households}
             if question.group_by == GroupBy.BILLING and len(billing_days) > 1:
                 raise BadInput.of([Fault("group_by", "the households have several billing days; ask for each alone")])
-            measures, cal = self._parsed(question, zones.pop() if zones else "UTC", min(billing_days, default=1))
+            measures, cal = _parsed(question, zones.pop() if zones else "UTC", min(billing_days, default=1))
             channels = view.channels_of([one.household_no for one in households])
-            totals, out = Totals(view, cal.edges_us), []
+            totals = Totals(view, cal.edges_us)
             totals.fetch([c for some in channels.values() for c in needed(some, measures, question.meter)])
-            for one in households:
-                measurer = Measurer(totals, channels.get(one.household_no, []))
-                columns = [measurer.column(measure, question.meter) for measure in measures]
-                out.append(Statistics(one.id, cal.zone, question.group_by, question.start, question.end, cal, columns))
-        return out
-
-    def _parsed(self, question: Question, zone: str, billing_day: int) -> tuple[tuple[str, ...], Calendar]:
-        """The measures and the buckets; all faults of the question at once."""
-        faults: list[Fault] = []
-        measures: tuple[str, ...] = ()
-        grouping = GroupBy.DAILY
-        moments = []
-        try:
-            measures = parse_measures(question.measures)
-        except BadInput as fault:
-            faults += fault.faults
-        try:
-            grouping = parse_group_by(question.group_by)
-        except BadInput as fault:
-            faults += fault.faults
-        zone = question.timezone if question.timezone is not None else zone
-        try:
-            check_zone(zone)
-        except BadInput as fault:
-            faults += fault.faults
-            zone = "UTC"
-        for where, text in (("start", question.start), ("end", question.end)):
-            try:
-                moments.append(parse_moment(text, zone, where))
-            except BadInput as fault:
-                faults += fault.faults
-        if question.week_start not in _WEEKDAYS:
-            faults.append(Fault("week_start", f"{question.week_start[:20]!r} is none of {', '.join(_WEEKDAYS)}"))
-        if len(moments) == 2 and moments[1] <= moments[0]:
-            faults.append(Fault("end", "the end is not after the start"))
-        if faults:
-            raise BadInput.of(faults)
-        week_start = _WEEKDAYS.index(question.week_start)
-        return measures, calendar(zone, grouping, *moments, week_start=week_start, billing_day=billing_day)
+            homes = [channels.get(one.household_no, []) for one in households]
+            columns = [columns_of_each(totals, homes, measure, question.meter) for measure in measures]
+        return [
+            Statistics(one.id, cal.zone, question.group_by, question.start, question.end, cal, list(mine))
+            for one, mine in zip(households, zip(*columns, strict=True), strict=True)
+        ]
 
     def timezone_of(self, household_id: str) -> str:
         """The household's zone. Raises NotFound."""

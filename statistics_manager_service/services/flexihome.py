@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics_manager_service.core.civil import Calendar
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.services.asking import Newest, known_household, newest_of
+from statistics_manager_service.services.asking import Newest, known_households, newest_of
 from statistics_manager_service.services.measuring import Column, Measurer
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.totals import Totals
@@ -37,7 +37,7 @@ class FlexiHome:
     def columns(self, users: Sequence[str], measure: str, period: Period) -> Iterator[tuple[str, Column | None]]:
         """Each user's measure over the period; None where the user has no data. Raises NotFound."""
         with self._store.reading() as view:
-            households = [known_household(view, user) for user in users]
+            households = known_households(view, users)
             for household in households:
                 channels = view.channels(household.household_no)
                 column = None
@@ -48,7 +48,7 @@ class FlexiHome:
     def newest(self, users: Sequence[str], quantity: str, kind: Kind) -> Iterator[tuple[str, Newest | None]]:
         """Each user's newest value of a quantity; None where there is none. Raises NotFound."""
         with self._store.reading() as view:
-            households = [known_household(view, user) for user in users]
+            households = known_households(view, users)
             for household in households:
                 found = [
                     one

@@ -59,26 +59,25 @@ class Measurer:
 
     def __init__(self, totals: Totals, channels: Sequence[Channel]) -> None:
         self._totals, self._channels, self._edges_us = totals, channels, totals.edges_us
-        self._elapsed_s = np.maximum((self._edges_us[1:] - self._edges_us[:-1]) / US_PER_S, 1e-6)
 
     def column(self, measure: str, meter: str | None) -> Column:
         """A measure of the household, or of one of its meters."""
         if measure in DERIVED and (meter is None or measure not in QUANTITIES):
             return self._derived(DERIVED[measure])
         quantity = QUANTITIES[measure]
-        channels = [c for c in self._channels if meter is None or c.meter == meter]
+        channels = _of_meter(self._channels, meter)
         if quantity.dimension is Dimension.ENERGY:
             return self._energy(measure, meter, flow_between(self._totals, sources(channels, measure)))
         return self._mean(measure, meter, [c for c in channels if c.quantity == measure])
 
     def _shares(self, measured_s: Int64 | Float64, estimated_s: Int64 | Float64) -> tuple[Float64, Float64]:
-        return np.minimum(measured_s / self._elapsed_s, 1.0), np.minimum(estimated_s / self._elapsed_s, 1.0)
+        return np.minimum(measured_s / self._totals.elapsed_s, 1.0), np.minimum(
+            estimated_s / self._totals.elapsed_s, 1.0
+        )
 
     def _energy(self, measure: str, meter: str | None, flow: Flow) -> Column:
-        known = flow.known
-        value = np.where(known, flow.energy_milliwh / MILLIWH_PER_KWH, np.nan)
-        total = int(flow.energy_milliwh.sum()) / MILLIWH_PER_KWH if known.any() else np.nan
-        return Column(measure, meter, "kWh", value, *self._shares(flow.measured_s, flow.estimated_s), total)
+        rows = (flow.energy_milliwh[None], flow.measured_s[None], flow.estimated_s[None])
+        return _energy_columns(measure, meter, *rows, self._totals.elapsed_s)[0]
 
     def _mean(self, measure: str, meter: str | None, channels: Sequence[Channel]) -> Column:
         """Mean of the samples. Powers of several meters add up; of other quantities all samples count alike."""
@@ -132,6 +131,51 @@ class Measurer:
         any_known = np.array([known.any()])
         whole = rate(numerator.sum(keepdims=True), denominator.sum(keepdims=True), any_known)
         return Column(one.name, None, "1", rate(numerator, denominator, known), *shares, float(whole[0]))
+
+
+def _energy_columns(
+    measure: str, meter: str | None, energy_milliwh: Int64, measured_s: Int64, estimated_s: Int64, elapsed_s: Float64
+) -> list[Column]:
+    """An energy of c homes over n buckets, each (c, n)."""
+    known = (measured_s + estimated_s > 0) | (energy_milliwh != 0)
+    value = energy_milliwh / MILLIWH_PER_KWH
+    total = energy_milliwh.sum(axis=1) / MILLIWH_PER_KWH
+    if not known.all():
+        value[~known] = np.nan
+        total[~known.any(axis=1)] = np.nan
+    coverage = np.minimum(measured_s / elapsed_s, 1.0)
+    estimated = np.minimum(estimated_s / elapsed_s, 1.0)
+    columns = zip(value, coverage, estimated, total.tolist(), strict=True)
+    return [Column(measure, meter, "kWh", *column) for column in columns]
+
+
+def columns_of_each(
+    totals: Totals, homes: Sequence[Sequence[Channel]], measure: str, meter: str | None
+) -> list[Column]:
+    """A measure of many homes. Energies that one channel tells are worked out for all such homes together."""
+    if is_plain_energy(measure, meter):
+        found = [sources(_of_meter(channels, meter), measure).channels for channels in homes]
+        plain = [i for i, channels in enumerate(found) if len(channels) == 1]
+        steps = totals.steps([found[i][0] for i in plain])
+        energy, measured_s, estimated_s = (steps[:, :, column] for column in (ENERGY, MEASURED, ESTIMATED))
+        columns = _energy_columns(measure, meter, energy, measured_s, estimated_s, totals.elapsed_s)
+        done = dict(zip(plain, columns, strict=True))
+    else:
+        done = {}
+    return [
+        done[i] if i in done else Measurer(totals, channels).column(measure, meter) for i, channels in enumerate(homes)
+    ]
+
+
+def is_plain_energy(measure: str, meter: str | None) -> bool:
+    """Whether a measure is the energy of channels, and not worked out from several flows."""
+    if measure not in QUANTITIES or (measure in DERIVED and meter is None):
+        return False
+    return QUANTITIES[measure].dimension is Dimension.ENERGY
+
+
+def _of_meter(channels: Sequence[Channel], meter: str | None) -> Sequence[Channel]:
+    return channels if meter is None else [c for c in channels if c.meter == meter]
 
 
 Common = tuple[dict[str, Int64], Int64, Int64, NDArray[np.bool_]]
@@ -261,7 +305,7 @@ def needed(channels: Sequence[Channel], measures: Sequence[str], meter: str | No
             for flow in DERIVED[measure].flows:
                 found += sources(channels, f"energy_{flow}").channels
             continue
-        mine = [c for c in channels if meter is None or c.meter == meter]
+        mine = _of_meter(channels, meter)
         if QUANTITIES[measure].dimension is Dimension.ENERGY:
             found += sources(mine, measure).channels
         else:

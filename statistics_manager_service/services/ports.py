@@ -120,8 +120,18 @@ class ProfileRow:
     body: bytes
 
 
-#: (r,) int64 place of the channel in the keys, (r,) int64 day, (r, 5) int64 running totals at its start, r bodies.
-ProfileColumns = tuple[Int64, Int64, Int64, Sequence[bytes]]
+@dataclass(frozen=True, slots=True)
+class ProfileColumns:
+    """Stored day profiles of many channels, as columns over r rows.
+
+    owner: (r,) int64, place of the channel in the keys. place: (r,) int64, place of the day in the days asked for.
+    totals: (r, 5) int64, running totals at the day's start. bodies: r packed days.
+    """
+
+    owner: Int64
+    place: Int64
+    totals: Int64
+    bodies: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)

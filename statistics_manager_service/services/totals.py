@@ -8,12 +8,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from statistics_manager_service.core.grid import ragged_ranges
 from statistics_manager_service.core.lines import flow_at
-from statistics_manager_service.core.profiles import unpack_days
+from statistics_manager_service.core.profiles import totals_at
 from statistics_manager_service.core.quantities import Kind
-from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, US_PER_DAY
+from statistics_manager_service.core.readings import Float64, Int64
+from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.services.ports import Channel, ReadView
 from statistics_manager_service.services.stretches import Stretch, correct, events_of, load
 
@@ -21,22 +20,26 @@ from statistics_manager_service.services.stretches import Stretch, correct, even
 ENERGY, MEASURED, ESTIMATED, COUNT, SUM = range(5)
 
 _PLANNED_EDGES = 4_000
-_FEW_SLOTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Where edges lie in the stored rows.
 
-    days: (d,) UTC days wanted. place: (m,) each edge's place in them. slot: (m,) quarter-hours from midnight to it.
-    inside: places in days that have an edge inside the day. off_grid: edges between two quarter-hours' starts.
+    days: (d,) UTC days wanted. place: (m,) each edge's place in them, or None where that is 0, 1, …: an edge a day.
+    inside: (m',) edges that lie inside their day. inside_slot: (m',) quarter-hours from midnight to those. cut: (u,)
+    places of the days that have such edges. inside_cut: (m',) each such edge's place in those. off_grid: edges between
+    two quarter-hours' starts. elapsed_s: (m-1,) seconds between neighbouring edges, none of them 0.
     """
 
     days: Int64
-    place: Int64
-    slot: Int64
+    place: Int64 | None
     inside: Int64
-    off_grid: Int64
+    inside_slot: Int64
+    cut: Int64
+    inside_cut: Int64
+    off_grid: list[int]
+    elapsed_s: Float64
 
 
 def _planned(edges_us: Int64) -> _Plan:
@@ -54,7 +57,12 @@ def _plan(edges_us: Int64) -> _Plan:
     day, rest = np.divmod(edges_us, US_PER_DAY)
     slot = rest // QUARTER_US
     days, place = np.unique(day, return_inverse=True)
-    return _Plan(days, place, slot, np.unique(place[slot > 0]), np.flatnonzero(edges_us % QUARTER_US))
+    inside = np.flatnonzero(slot)
+    cut, inside_cut = np.unique(place[inside], return_inverse=True)
+    off_grid = np.flatnonzero(edges_us % QUARTER_US).tolist()
+    elapsed_s = np.maximum((edges_us[1:] - edges_us[:-1]) / US_PER_S, 1e-6)
+    is_simple = len(days) == len(place)
+    return _Plan(days, None if is_simple else place, inside, slot[inside], cut, inside_cut, off_grid, elapsed_s)
 
 
 class Totals:
@@ -69,6 +77,11 @@ class Totals:
         self._plan = _planned(edges_us)
         self._kept: dict[tuple[int, int], Int64] = {}
 
+    @property
+    def elapsed_s(self) -> Float64:
+        """Seconds between neighbouring edges, (m-1,)."""
+        return self._plan.elapsed_s
+
     def fetch(self, channels: Sequence[Channel]) -> None:
         """Read the totals of many channels at once."""
         new = [one for one in channels if (one.household_no, one.channel_no) not in self._kept]
@@ -82,6 +95,8 @@ class Totals:
         self.fetch(channels)
         if len(channels) == 1:
             return self._kept[channels[0].household_no, channels[0].channel_no][None]
+        if not channels:
+            return np.zeros((0, len(self.edges_us), 5), np.int64)
         return np.array([self._kept[one.household_no, one.channel_no] for one in channels])
 
     def steps(self, channels: Sequence[Channel]) -> Int64:
@@ -92,55 +107,56 @@ class Totals:
 
     def _totals(self, channels: Sequence[Channel]) -> Int64:
         """Running totals, (c, m, 5) int64, since each channel's beginning."""
-        plan, days = self._plan, self._plan.days
-        keys = [(one.household_no, one.channel_no) for one in channels]
-        # (c, d, 5): 0 before a channel's first day, its last totals after its last
-        at_days = np.zeros((len(channels), len(days), 5), np.int64)
-        for i, one in enumerate(channels):
-            if one.last_day is not None and one.last_day < days[-1]:
-                at_days[i, np.searchsorted(days, one.last_day, side="right") :] = (
-                    one.energy_milliwh,
-                    one.measured_s,
-                    one.estimated_s,
-                    one.sample_count,
-                    one.sample_sum_milli,
-                )
-        owner, day, totals, bodies = self.view.profile_columns(keys, days)
-        at = np.searchsorted(days, day)
-        at_days[owner, at] = totals
-        out = at_days[:, plan.place]
-        if len(plan.inside) and len(owner):
-            self._add_inside(out, owner, at, bodies)
-        for edge in plan.off_grid.tolist():
+        plan = self._plan
+        found = self.view.profile_columns([(one.household_no, one.channel_no) for one in channels], plan.days)
+        size = (len(channels), len(plan.days))
+        if len(found.owner) == size[0] * size[1]:  # every channel has every day
+            row, at_days = np.arange(len(found.owner)).reshape(size), found.totals.reshape(*size, 5)
+        else:
+            row = np.full(size, -1)
+            row[found.owner, found.place] = np.arange(len(found.owner))
+            at_days = _beyond(channels, plan.days)
+            at_days[found.owner, found.place] = found.totals
+        out = at_days if plan.place is None else at_days[:, plan.place]
+        if len(plan.inside):
+            self._add_inside(out, row[:, plan.cut], found.bodies)
+        for edge in plan.off_grid:
             for i, one in enumerate(channels):
                 out[i, edge] += _within_quarter(self.view, one, int(self.edges_us[edge]))
         return out
 
-    def _add_inside(self, out: Int64, owner: Int64, at: Int64, bodies: Sequence[bytes]) -> None:
-        """Add what came from midnight to the edges that lie inside a day."""
+    def _add_inside(self, out: Int64, row: Int64, bodies: Sequence[bytes]) -> None:
+        """Add what came from midnight to the edges that lie inside a day.
+
+        row: (c, u) int64, the row of each channel and cut day among the bodies, -1 where there is none.
+        """
         plan = self._plan
-        rows = np.flatnonzero(np.isin(at, plan.inside)) if len(plan.inside) < len(plan.days) else np.arange(len(at))
-        if not len(rows):
-            return
-        days = unpack_days([bodies[i] for i in rows.tolist()])
-        owner, at = owner[rows], at[rows]
-        slots = np.unique(plan.slot[plan.slot > 0])
-        columns = days.columns[:5]
-        if len(slots) <= _FEW_SLOTS:
-            for slot in slots.tolist():
-                inside = np.zeros((out.shape[0], len(plan.days), 5), np.int64)
-                for i, quarters in enumerate(columns):
-                    inside[owner, at, i] = quarters[:, :slot].sum(axis=1)
-                edges = np.flatnonzero(plan.slot == slot)
-                out[:, edges] += inside[:, plan.place[edges]]
-            return
-        # each row serves the edges of its day: edges are sorted, so they are a range
-        begin = np.searchsorted(plan.place, at)
-        edge, row = ragged_ranges(begin, np.searchsorted(plan.place, at, side="right") - begin)
-        wanted = plan.slot[edge] > 0
-        edge, row = edge[wanted], row[wanted]
-        for i, quarters in enumerate(columns):
-            out[owner[row], edge, i] += quarters.cumsum(axis=1)[row, plan.slot[edge] - 1]
+        there = row >= 0
+        if there.all():
+            cut = [bodies[i] for i in row.ravel().tolist()]
+            place = np.arange(row.size).reshape(row.shape)[:, plan.inside_cut]
+            slot = np.broadcast_to(plan.inside_slot, place.shape)
+            out[:, plan.inside] += totals_at(cut, place.ravel(), slot.ravel()).reshape(*place.shape, 5)
+        elif there.any():
+            place = np.where(there, np.cumsum(there).reshape(row.shape) - 1, -1)[:, plan.inside_cut]
+            owner, nth = np.nonzero(place >= 0)
+            more = totals_at([bodies[i] for i in row[there].tolist()], place[owner, nth], plan.inside_slot[nth])
+            out[owner, plan.inside[nth]] += more
+
+
+def _beyond(channels: Sequence[Channel], days: Int64) -> Int64:
+    """(c, d, 5): 0, and a channel's last totals on the days behind its last one."""
+    out = np.zeros((len(channels), len(days), 5), np.int64)
+    for i, one in enumerate(channels):
+        if one.last_day is not None and one.last_day < days[-1]:
+            out[i, days.searchsorted(one.last_day, side="right") :] = (
+                one.energy_milliwh,
+                one.measured_s,
+                one.estimated_s,
+                one.sample_count,
+                one.sample_sum_milli,
+            )
+    return out
 
 
 def _within_quarter(view: ReadView, channel: Channel, at_us: int) -> tuple[int, int, int, int, int]:
@@ -176,9 +192,9 @@ def _share_of_quarter(view: ReadView, channel: Channel, start_us: int, at_us: in
     rows = view.profiles(channel.household_no, channel.channel_no, day, day)
     if not rows:
         return (0, 0, 0)
-    quarters = unpack_days([rows[0].body])
-    slot = rest // QUARTER_US % QUARTERS_PER_DAY
+    slot = rest // QUARTER_US
+    start, end = totals_at([rows[0].body], np.zeros(2, np.int64), np.array([slot, slot + 1]))[:, :3].tolist()
     energy, measured, estimated = (
-        int(column[0, slot]) * (at_us - start_us) // QUARTER_US for column in quarters.columns[:3]
+        (after - before) * (at_us - start_us) // QUARTER_US for before, after in zip(start, end, strict=True)
     )
     return energy, measured, estimated

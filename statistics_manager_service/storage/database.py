@@ -12,11 +12,14 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from statistics_manager_service.errors import StatisticsError, Unavailable
+from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.storage.directory import DirectoryQueries
 from statistics_manager_service.storage.series import SeriesQueries
 
 BUSY_TIMEOUT_S = 15
+#: What drivers raise where the store is down or busy; the statement and the address stay in the log.
+_DOWN = (sqlite3.OperationalError, psycopg.OperationalError, sa.exc.OperationalError, sa.exc.TimeoutError)
+_UNAVAILABLE = "the store does not answer at the moment; try again in a few seconds"
 PAGE_BYTES = 8192
 
 
@@ -25,6 +28,7 @@ class SqlView(DirectoryQueries, SeriesQueries):
 
     def __init__(self, connection: sa.Connection, dialect: str) -> None:
         self.connection, self.dialect = connection, dialect
+        self.driver: Any = connection.connection.driver_connection
 
 
 def driver_url(url: str) -> sa.URL:
@@ -82,23 +86,24 @@ class SqlStore:
     @contextmanager
     def reading(self) -> Iterator[SqlView]:
         """One consistent look at the store, at its newest commit."""
-        with _in_our_terms():
-            if not self.is_embedded:
-                options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-                with self.engine.connect().execution_options(**options) as connection:
-                    yield SqlView(connection, self.dialect)
+        try:
+            if self.is_embedded:
+                view = self._kept_view()
+                execute = view.driver.execute
+                execute("BEGIN")
+                try:
+                    yield view
+                finally:
+                    execute("COMMIT")
                 return
-            view = self._kept_view()
-            driver = view.connection.connection.driver_connection
-            assert driver is not None  # noqa: S101 - for the type checker: an open connection has one
-            driver.execute("BEGIN")
-            try:
-                yield view
-            finally:
-                driver.execute("COMMIT")
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            with self.engine.connect().execution_options(**options) as connection:
+                yield SqlView(connection, self.dialect)
+        except _DOWN as error:
+            raise Unavailable(_UNAVAILABLE) from error
 
     def _kept_view(self) -> SqlView:
-        """This thread's view for reading: taking a connection from the pool would cost more than the query."""
+        """This thread's own view: taking a connection from the pool would cost more than most queries."""
         view: SqlView | None = getattr(self._local, "view", None)
         if view is None:
             view = self._local.view = SqlView(self.engine.connect(), self.dialect)
@@ -107,27 +112,15 @@ class SqlStore:
     @contextmanager
     def writing(self) -> Iterator[SqlView]:
         """A write transaction: committed at the end of the block, rolled back on an exception."""
-        with _in_our_terms():
-            if not self.is_embedded:
-                with self.engine.begin() as connection:
-                    yield SqlView(connection, self.dialect)
-                return
-            with self._writing:
-                view = self._kept_view()
-                driver = view.connection.connection.driver_connection
-                assert driver is not None  # noqa: S101 - for the type checker: an open connection has one
-                driver.execute("BEGIN IMMEDIATE")
-                try:
+        try:
+            if self.is_embedded:
+                with self._writing, _immediate(self._kept_view()) as view:
                     yield view
-                except BaseException:
-                    driver.execute("ROLLBACK")
-                    raise
-                try:
-                    driver.execute("COMMIT")
-                except BaseException:
-                    if driver.in_transaction:
-                        driver.execute("ROLLBACK")
-                    raise
+                return
+            with self.engine.begin() as connection:
+                yield SqlView(connection, self.dialect)
+        except _DOWN as error:
+            raise Unavailable(_UNAVAILABLE) from error
 
     def check(self) -> None:
         """Raises Unavailable where the store does not answer."""
@@ -140,11 +133,14 @@ class SqlStore:
 
 
 @contextmanager
-def _in_our_terms() -> Iterator[None]:
-    """Driver errors as Unavailable: the statement and the address stay in the log."""
+def _immediate(view: SqlView) -> Iterator[SqlView]:
+    """A write transaction of SQLite that takes the lock at once, so that it can't fail for it later."""
+    driver = view.driver
+    driver.execute("BEGIN IMMEDIATE")
     try:
-        yield
-    except StatisticsError:
+        yield view
+        driver.execute("COMMIT")
+    except BaseException:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
         raise
-    except (sqlite3.OperationalError, psycopg.OperationalError, sa.exc.OperationalError, sa.exc.TimeoutError) as error:
-        raise Unavailable("the store does not answer at the moment; try again in a few seconds") from error

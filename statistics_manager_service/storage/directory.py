@@ -45,10 +45,11 @@ class DirectoryQueries:
     """Reading and writing of what the bulk tables belong to, over one connection."""
 
     connection: sa.Connection
+    driver: Any
     dialect: str
 
     def _rows(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
-        cursor = self.connection.connection.cursor()
+        cursor = self.driver.cursor()
         cursor.execute(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), parameters)
         return list(cursor.fetchall())
 
@@ -188,7 +189,7 @@ class DirectoryQueries:
         assignments = ", ".join(f"{name} = ?" for name in names)
         sql = f"UPDATE channels SET {assignments} WHERE household_no = ? AND channel_no = ?"  # noqa: S608 - names of ours
         rows = [[*(getattr(one, name) for name in names), one.household_no, one.channel_no] for one in channels]
-        cursor = self.connection.connection.cursor()
+        cursor = self.driver.cursor()
         cursor.executemany(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), rows)
 
     def add_meter_event(self, event: MeterEvent) -> MeterEvent:

@@ -50,11 +50,12 @@ class SeriesQueries:
     """Reading and writing of the bulk tables over one connection."""
 
     connection: Connection
+    driver: Any
     dialect: str
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """A cursor of the driver that has run a statement, written with `?` for parameters."""
-        cursor = self.connection.connection.cursor()
+        cursor = self.driver.cursor()
         cursor.execute(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), parameters)
         return cursor
 
@@ -65,7 +66,7 @@ class SeriesQueries:
                 f"SELECT {names} FROM {table} WHERE household_no = ? AND channel_no = ? "  # noqa: S608 - names of ours
                 f"AND {column} BETWEEN ? AND ? ORDER BY {column}"
             )
-            cursor = self.connection.connection.cursor()
+            cursor = self.driver.cursor()
             return [cursor.execute(sql, span).fetchall() for span in spans]
         sql = (
             f"SELECT k.place, {names} "  # noqa: S608 - names of ours
@@ -111,48 +112,54 @@ class SeriesQueries:
         rows, counts = self._profile_rows(keys, days.tolist())
         if not rows:
             nothing = np.zeros(0, np.int64)
-            return nothing, nothing, np.zeros((0, 5), np.int64), ()
+            return ProfileColumns(nothing, nothing, np.zeros((0, 5), np.int64), ())
         *numbers, bodies = zip(*rows, strict=True)
-        columns = np.array(numbers, np.int64)
-        return np.repeat(np.arange(len(keys)), counts), columns[0], columns[1:6].T, bodies
+        columns = np.array(numbers, np.int64).T
+        owner = np.repeat(np.arange(len(keys)), counts) if len(keys) > 1 else np.zeros(len(rows), np.int64)
+        return ProfileColumns(owner, days.searchsorted(columns[:, 0]), columns[:, 1:], bodies)
 
     def _profile_rows(self, keys: Sequence[tuple[int, int]], days: list[int]) -> tuple[list[Any], list[int]]:
         """The rows, a channel's after another's, and how many each channel has."""
-        counts: list[int] = []
         if self.dialect == "postgresql":
-            sql = (
-                f"SELECT {_PROFILE_COLUMNS}, k.place "  # noqa: S608 - names of ours
-                "FROM unnest(?::bigint[], ?::int[]) WITH ORDINALITY AS k(household_no, channel_no, place) "
-                "JOIN profiles p ON p.household_no = k.household_no AND p.channel_no = k.channel_no "
-                "AND p.day = ANY(?::int[]) ORDER BY k.place, p.day"
-            )
-            found = self._run(sql, ([key[0] for key in keys], [key[1] for key in keys], days)).fetchall()
-            counts = [0] * len(keys)
-            for row in found:
-                counts[row[-1] - 1] += 1
-            return [row[:-1] for row in found], counts
+            return self._profile_rows_joined(keys, days)
         # days side by side are a range; else they are listed, so many at a time as the driver takes
-        if days[-1] - days[0] < 2 * len(days):
-            conditions = [("day BETWEEN ? AND ?", [days[0], days[-1]])]
-        else:
-            parts = [days[i : i + _KEYS_A_QUERY] for i in range(0, len(days), _KEYS_A_QUERY)]
-            conditions = [(f"day IN ({', '.join('?' * len(part))})", part) for part in parts]
-        cursor = self.connection.connection.cursor()
-        rows: list[Any] = []
-        is_range = len(conditions[0][1]) == 2 and len(days) > 2
+        condition, parts = "day BETWEEN ? AND ?", [[days[0], days[-1]]]
+        is_range = days[-1] - days[0] < 2 * len(days)
+        if not is_range:
+            size = min(len(days), _KEYS_A_QUERY)
+            condition = f"day IN ({', '.join('?' * size)})"
+            parts = [days[i : i + size] for i in range(0, len(days), size)]
+            parts[-1] = [*parts[-1], *[days[-1]] * (size - len(parts[-1]))]  # one statement for all
+        sql = (
+            f"SELECT {_PROFILE_COLUMNS} FROM profiles "  # noqa: S608 - names of ours
+            f"WHERE household_no = ? AND channel_no = ? AND {condition} ORDER BY day"
+        )
         wanted = set(days) if is_range and days[-1] - days[0] + 1 != len(days) else None
+        cursor = self.driver.cursor()
+        rows: list[Any] = []
+        counts: list[int] = []
         for key in keys:
             before = len(rows)
-            for condition, part in conditions:
-                sql = (
-                    f"SELECT {_PROFILE_COLUMNS} FROM profiles "  # noqa: S608 - names of ours
-                    f"WHERE household_no = ? AND channel_no = ? AND {condition} ORDER BY day"
-                )
+            for part in parts:
                 rows += cursor.execute(sql, (*key, *part)).fetchall()
             if wanted is not None:
                 rows[before:] = [row for row in rows[before:] if row[0] in wanted]
             counts.append(len(rows) - before)
         return rows, counts
+
+    def _profile_rows_joined(self, keys: Sequence[tuple[int, int]], days: list[int]) -> tuple[list[Any], list[int]]:
+        """The same in one statement, for a store across the network."""
+        sql = (
+            f"SELECT {_PROFILE_COLUMNS}, k.place "  # noqa: S608 - names of ours
+            "FROM unnest(?::bigint[], ?::int[]) WITH ORDINALITY AS k(household_no, channel_no, place) "
+            "JOIN profiles p ON p.household_no = k.household_no AND p.channel_no = k.channel_no "
+            "AND p.day = ANY(?::int[]) ORDER BY k.place, p.day"
+        )
+        found = self._run(sql, ([key[0] for key in keys], [key[1] for key in keys], days)).fetchall()
+        counts = [0] * len(keys)
+        for row in found:
+            counts[row[-1] - 1] += 1
+        return [row[:-1] for row in found], counts
 
     def revisions(self, household_no: int, channel_no: int, start_us: int, end_us: int) -> list[Revision]:
         """What corrections have replaced, of instants start ≤ instant < end, ordered."""
@@ -167,7 +174,7 @@ class SeriesQueries:
     def _put(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         if not rows:
             return
-        cursor = self.connection.connection.cursor()
+        cursor = self.driver.cursor()
         sql = _upsert(table, self.dialect)
         if self.dialect == "sqlite":
             cursor.executemany(sql, rows)
