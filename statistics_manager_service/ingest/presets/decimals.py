@@ -19,8 +19,7 @@ _GROUPED: Final = {
     "point": re.compile(rf"[+-]?\d{{1,3}}(?:[,{_SPACES}]\d{{3}})+(?:\.\d*)?", re.ASCII),
     "comma": re.compile(rf"[+-]?\d{{1,3}}(?:[.{_SPACES}]\d{{3}})+(?:,\d*)?", re.ASCII),
 }
-_DECIMAL_COMMA: Final = re.compile(r"[+-]?(?:\d+(?:,\d*)?|,\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_NOT_DIGITS: Final = re.compile(rf"[,{_SPACES}]")
+_ONE_MARK: Final = re.compile(rf"[+-]?[\d{_SPACES}]*[.,]\d*(?:[eE][+-]?\d+)?", re.ASCII)
 _LIKE_THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 
 Mark = Literal["point", "comma"]
@@ -46,22 +45,20 @@ class Decimals:
 
     def _number(self, cell: str) -> float | None:
         """NaN for an empty cell, None for one that is no number."""
-        if self.mark == "point":
-            try:
-                value = float(cell)
-            except ValueError:
-                pass
-            else:
-                if math.isfinite(value) and "_" not in cell:
-                    return value
+        usual = cell if self.mark == "point" else "" if "." in cell else cell.replace(",", ".", 1)
+        try:
+            value = float(usual)
+        except ValueError:
+            pass
+        else:
+            if math.isfinite(value) and "_" not in cell:
+                return value
         text = cell.strip()
         if text.casefold() in NOTHING:
             return math.nan
         if _GROUPED[self.mark].fullmatch(text):
             text = re.sub(rf"[{_SPACES}]", "", text)
             text = text.replace(",", "") if self.mark == "point" else text.replace(".", "").replace(",", ".")
-        elif self.mark == "comma" and _DECIMAL_COMMA.fullmatch(text):
-            text = text.replace(",", ".")
         else:
             return None
         value = float(text)
@@ -80,17 +77,19 @@ def decide(cells: Iterable[str], delimiter: str, told: Mark | None, notes: list[
     for cell in cells:
         text = cell.strip()
         points, commas = text.count("."), text.count(",")
-        if (not points and not commas) or not any(map(str.isdigit, text)):
+        if points + commas == 0:
             continue
-        if points and commas:
-            is_point = text.rfind(".") > text.rfind(",")
-        elif points + commas > 1:
-            is_point = commas > 1
-        elif _LIKE_THOUSANDS.fullmatch(text):
-            like_point, like_comma = like_point + points, like_comma + commas
-            continue
-        else:
+        if points + commas == 1:
+            if _ONE_MARK.fullmatch(text) is None:
+                continue
+            if _LIKE_THOUSANDS.fullmatch(text):
+                like_point, like_comma = like_point + points, like_comma + commas
+                continue
             is_point = points == 1
+        elif _GROUPED["point"].fullmatch(text) or _GROUPED["comma"].fullmatch(text):
+            is_point = _GROUPED["point"].fullmatch(text) is not None
+        else:
+            continue  # it is no number in either way
         point, comma = point + is_point, comma + (not is_point)
     if not point and not comma:
         if like_comma and not like_point and delimiter != ",":
