@@ -91,6 +91,16 @@ class Outcome:
     first_us: int | None = None
     last_us: int | None = None
 
+    def span(self, wire: WireReadings, refused: list[RefusedReading]) -> None:
+        """Widen the first and last instant by readings, but for those that were refused."""
+        at_us = wire.at_us
+        if refused and wire.index is not None:
+            at_us = at_us[~np.isin(wire.index, [one.index for one in refused])]
+        if len(at_us):
+            first, last = int(at_us.min()), int(at_us.max())
+            self.first_us = first if self.first_us is None else min(self.first_us, first)
+            self.last_us = last if self.last_us is None else max(self.last_us, last)
+
 
 @dataclass(slots=True)
 class Summary:
@@ -233,10 +243,7 @@ def _record(recorder: Recorder, piece: Decoded, summary: Summary, *, dry_run: bo
             outcome.set_aside += done.set_aside
             outcome.refused += len(done.refused)
             summary.refuse(done.refused)
-        if len(wire.at_us):
-            first, last = int(wire.at_us.min()), int(wire.at_us.max())
-            outcome.first_us = first if outcome.first_us is None else min(outcome.first_us, first)
-            outcome.last_us = last if outcome.last_us is None else max(outcome.last_us, last)
+            outcome.span(part, done.refused)
 
 
 def _parts(wire: WireReadings) -> Iterator[WireReadings]:
