@@ -140,6 +140,7 @@ def test_refused_rows_are_named_and_the_others_kept(
     assert "2024-01-01T00:00:00Z to 2024-01-01T02:00:00Z" in done.stdout
     assert "refused in all: 33" in done.stdout
     assert "refused: row 5: 'soon' is no label" in done.stdout
+    assert "and 13 more" not in done.stdout  # they are in the file
     with refused_to.open(newline="") as written:
         rows = list(csv.reader(written))
     assert rows[0] == ["where", "number", "reason"]
@@ -152,6 +153,8 @@ def test_refused_rows_are_named_and_the_others_kept(
         (READINGS, ["--preset", "excel"], "'excel' is no preset; there are csv, e-redes"),
         (READINGS, ["--preset", "p1-monitor"], "this preset needs TIMESTAMP"),
         (READINGS, ["--unit", "km"], "'km' is no unit of energy_import"),
+        ("Time,a\n1704067200,1\n", ["--preset", "grafana", "--unit", "km"], "'km' is no unit of energy_import"),
+        (READINGS, ["--refused-to", "/proc/none/refused.csv"], "can't be written"),
         (READINGS, ["--timezone", "Lisbon"], "one would be Europe/Lisbon"),
         (READINGS.replace("Z", ""), ["--unit", "kWh"], "tell the zone of their clock with --timezone"),
         ("at,value\nsoon,1\n", ["--unit", "kWh"], "no row can be read; row 2"),

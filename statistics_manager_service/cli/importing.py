@@ -19,10 +19,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.core.labels import iso_labels
-from statistics_manager_service.core.quantities import QUANTITIES, Kind
+from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Decoded, RefusedReading, WireReadings
-from statistics_manager_service.errors import BadInput, NotFound, StatisticsError
+from statistics_manager_service.errors import BadInput, Fault, NotFound, StatisticsError
 from statistics_manager_service.ingest.presets import PRESETS, read_file
+from statistics_manager_service.services.accepting import default_unit, kind_of
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage.database import SqlStore
@@ -83,7 +84,7 @@ def import_file(
 class Outcome:
     """What became of a channel's readings, and the first and last instant of those that were taken."""
 
-    kind: str
+    unit: str
     accepted: int = 0
     known: int = 0
     set_aside: int = 0
@@ -120,9 +121,9 @@ class Summary:
             self.writer.writerows((one.where, one.index, one.reason) for one in refused)
 
     def outcome(self, wire: WireReadings) -> Outcome:
-        """The outcome of the channel of some readings."""
-        kind = str(wire.kind or QUANTITIES[wire.quantity].kinds[0])
-        return self.channels.setdefault((wire.meter, wire.quantity, kind), Outcome(kind))
+        """The outcome of the channel of some readings, which have a unit."""
+        key = (wire.meter, wire.quantity, str(kind_of(wire)))
+        return self.channels.setdefault(key, Outcome(wire.unit or ""))
 
     def tell(self, household: str, *, dry_run: bool) -> None:
         """Print it: a line a channel, notes, refusals, and what may be done next."""
@@ -131,12 +132,12 @@ class Summary:
             print(f"note: {note}")
         for (meter, quantity, kind), one in self.channels.items():
             print(
-                f"{meter} {quantity} ({kind}): {would_be}accepted {one.accepted}, known already {one.known}, "
-                f"set aside {one.set_aside} of the accepted, refused {one.refused}{_span(one)}"
+                f"{meter} {quantity} ({kind}, {one.unit}): {would_be}accepted {one.accepted}, "
+                f"known already {one.known}, set aside {one.set_aside} of the accepted, refused {one.refused}{_span(one)}"
             )
         print(f"{would_be}refused in all: {self.refused}")
         for refused in self.shown:
-            print(f"  refused: {refused.where} {refused.index}: {refused.reason}")
+            print(f"  refused: {_place(refused)}: {refused.reason}")
         if self.refused > len(self.shown) and self.writer is None:
             print(f"  and {self.refused - len(self.shown)} more; --refused-to FILE names every one")
         if dry_run:
@@ -147,6 +148,13 @@ class Summary:
                 path = f"/api/statistics/households/{household}/meters/{meter}/readings"
                 verdict = "overlap" if kind == Kind.INTERVAL else "glitch"
                 print(f"list what was set aside: GET {path}?quantity={quantity}&verdict={verdict}")
+
+
+def _place(refused: RefusedReading) -> str:
+    """The row, and the column where it is a single cell."""
+    if refused.where in ("row", "record"):
+        return f"{refused.where} {refused.index}"
+    return f"row {refused.index}, {refused.where}"
 
 
 def _span(one: Outcome) -> str:
@@ -162,8 +170,11 @@ def _refusals(path: Path | None, summary: Summary) -> Iterator[None]:
     if path is None:
         yield
         return
-    file: IO[str]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    try:
+        file: IO[str] = path.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise BadInput.of([Fault("refused-to", f"{path} can't be written: {error.strerror}")]) from error
+    with file:
         summary.writer = csv.writer(file)
         summary.writer.writerow(("where", "number", "reason"))
         yield
@@ -200,6 +211,10 @@ def _import(
                 made = "would be made" if dry_run else "is new"
                 summary.notes.append(f"household {household} {made}; its zone is {zone or 'UTC'}")
                 is_new = False
+            if piece.channels:
+                owner = bootstrap.households_of(target).get(household)
+                for wire in piece.channels:
+                    wire.unit = wire.unit or default_unit(wire, owner)
             _record(recorder, piece, summary, dry_run=not keep)
 
 

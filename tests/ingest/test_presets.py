@@ -412,6 +412,12 @@ def test_e_redes_books_one_column_a_direction_and_says_which(tmp_path: pathlib.P
     assert any("energy_import is read from 'Consumo registado (kW)'" in note for note in found.notes)
 
 
+def test_e_redes_dates_are_read_as_a_spreadsheet_saves_them(tmp_path: pathlib.Path) -> None:
+    usual = read(tmp_path, EREDES, "e-redes", zone=LISBON)
+    for date in ("2024-09-13 00:00:00", "13/09/2024", "13-09-2024"):
+        assert read(tmp_path, EREDES.replace("2024/09/13", date), "e-redes", zone=LISBON).only == usual.only
+
+
 def test_e_redes_passes_over_a_column_without_values(tmp_path: pathlib.Path) -> None:
     text = "Data;Hora;Consumo registado (kW);Consumo medido na IC, Ativa (kW)\n2025/01/01;00:15;;2,5\n"
     assert read(tmp_path, text, "e-redes", zone=LISBON).only == [("2025-01-01T00:15Z", 2.5)]

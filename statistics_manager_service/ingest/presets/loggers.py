@@ -14,6 +14,8 @@ from statistics_manager_service.core.quantities import QUANTITIES, Dimension, Ki
 from statistics_manager_service.core.readings import Decoded
 from statistics_manager_service.core.units import S_PER_HOUR, S_PER_MINUTE, US_PER_DAY, US_PER_S
 from statistics_manager_service.core.zones import offsets_between
+from statistics_manager_service.errors import BadInput, Fault
+from statistics_manager_service.ingest.columns import check_channel
 from statistics_manager_service.ingest.presets.clocks import Clock, Instants, Labels
 from statistics_manager_service.ingest.presets.gathering import Column, Gatherer
 from statistics_manager_service.ingest.presets.portals import interval
@@ -97,14 +99,18 @@ def _dsmr_reader(path: Path, source: Source) -> Iterator[Decoded]:
 
 def told_column(source: Source, where: str) -> Column:
     """A column of which the form tells neither quantity nor unit: those of the command line."""
-    quantity = QUANTITIES.get(source.quantity)
-    if quantity is None:
-        raise wrong("quantity", f"{source.quantity[:60]!r} is no quantity; one would be energy_import")
+    faults: list[Fault] = []
+    check_channel("told", source.meter, source.quantity, source.kind, source.unit, faults)
+    if faults:
+        raise BadInput.of([Fault(one.where.removeprefix("told."), one.why) for one in faults])
+    quantity = QUANTITIES[source.quantity]
     kind = source.kind or (quantity.kinds[0] if source.interval_us is None else Kind.INTERVAL)
     if kind is Kind.INTERVAL and source.interval_us is None:
         raise wrong("interval", "intervals need their length, such as --interval PT15M")
     unit = source.unit or ("kWh" if quantity.dimension is Dimension.ENERGY else quantity.unit)
     length_us = source.interval_us if kind is Kind.INTERVAL else None
+    if kind not in quantity.kinds:
+        raise wrong("interval", f"{quantity.name} is told by kind {' or '.join(quantity.kinds)}, not by {kind}")
     return Column(where, source.meter, source.quantity, kind, unit, length_us, source.stamp_end)
 
 
@@ -248,7 +254,8 @@ def _metern(path: Path, source: Source) -> Iterator[Decoded]:
         raise wrong("timezone", "days begin by the clock; tell its zone with --timezone, such as Europe/Rome")
     gatherer, labels = Gatherer(source), Labels()
     decimals = decimals_of(table, [1], source, gatherer.notes, "point")
-    column = Column("row", source.meter, source.quantity, Kind.INTERVAL, source.unit or "Wh")
+    of_days = replace(source, kind=Kind.INTERVAL, unit=source.unit or "Wh", interval_us=US_PER_DAY, stamp_end=False)
+    column = replace(told_column(of_days, "row"), length_us=None)  # each day has its own length
     for chunk in table.chunks():
         rows = whole_rows(chunk, table, [0, 1], gatherer)
         texts = [row[0].strip() for row in rows.rows]

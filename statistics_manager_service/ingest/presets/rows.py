@@ -73,7 +73,9 @@ def label_at(*places: int) -> Callable[[list[str]], str]:
     if len(places) == 1:
         place = places[0]
         return lambda row: row[place]
-    return lambda row: " ".join(row[place].strip() for place in places)
+    date, time = places
+    # a date may stand as a date-time at midnight, as spreadsheets save it
+    return lambda row: f"{row[date].strip().partition(' ')[0]} {row[time].strip()}"
 
 
 def read_columns(
