@@ -133,7 +133,8 @@ class Summary:
         for (meter, quantity, kind), one in self.channels.items():
             print(
                 f"{meter} {quantity} ({kind}, {one.unit}): {would_be}accepted {one.accepted}, "
-                f"known already {one.known}, set aside {one.set_aside} of the accepted, refused {one.refused}{_span(one)}"
+                f"known already {one.known}, set aside {one.set_aside} of the accepted, "
+                f"refused {one.refused}{_span(one)}"
             )
         print(f"{would_be}refused in all: {self.refused}")
         for refused in self.shown:

@@ -546,3 +546,18 @@ def test_a_wrong_option_is_named(tmp_path: pathlib.Path, options: dict[str, str]
         list(read_file(path, **({"preset": "csv", "household": "home1"} | options)))  # type: ignore[arg-type]
     (fault,) = error.value.faults
     assert fault.where in (*options, "timezone")
+
+
+def test_the_docs_have_each_preset_with_its_form_and_clock() -> None:
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "importing.md").read_text()
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `") and line.count(" | ") == 3]
+    told = {row[0].strip("| `"): (row[1], row[2]) for row in rows}
+    assert told == {name: (preset.form, preset.clock) for name, preset in PRESETS.items()}
+
+
+def test_the_example_of_the_docs_is_read(tmp_path: pathlib.Path) -> None:
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "importing.md").read_text()
+    example = page[page.index("    at,value,meter") :].partition("\n\n")[0].replace("    ", "")
+    found = read(tmp_path, example, "csv", zone=LISBON)
+    assert not found.refused
+    assert set(found.channels) == {("grid", "energy_import"), ("grid", "energy_export"), ("grid", "voltage")}
