@@ -102,9 +102,22 @@ class Gatherer:
 
     def _piece(self) -> Decoded:
         channels = [self._wire(column, parts) for column, parts in self._parts.items()]
+        for wire in channels:
+            self._note_corrections(wire)
         out = Decoded(channels, self._refused, self.notes)
         self._parts, self._refused, self.notes, self._size = {}, [], [], 0
         return out
+
+    def _note_corrections(self, wire: WireReadings) -> None:
+        order = np.argsort(wire.at_us, kind="stable")
+        again = np.diff(wire.at_us[order]) == 0
+        other = again & (np.diff(wire.value[order]) != 0)
+        if other.any():
+            line = "" if wire.index is None else f", first in row {int(wire.index[order[1:]][other].min())}"
+            self.notes.append(
+                f"{wire.meter} {wire.quantity}: instants that stand again with another value: "
+                f"{np.count_nonzero(other)}{line}; the last value counts, the earlier ones stay as revisions"
+            )
 
     def _wire(self, column: Column, parts: list[_Part]) -> WireReadings:
         at_us = np.concatenate([part.at_us for part in parts])
