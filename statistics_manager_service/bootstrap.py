@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
 
+from statistics_manager_service.api.app import Service
 from statistics_manager_service.api.app import create_app as create_api
 from statistics_manager_service.core.readings import RefusedLine, WireReadings
 from statistics_manager_service.errors import StatisticsError
@@ -104,7 +104,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     )
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None) -> Service:
     """The ASGI application; without settings, those of the environment (as a server's worker makes it)."""
     settings = settings or Settings()
     configure_logging(settings.log_level, settings.log_format)

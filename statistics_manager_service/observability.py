@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
 
 import orjson
 import structlog
+from structlog.typing import EventDict
+
+#: The id of the request that is handled, which each of its log lines bears.
+CORRELATION_ID: ContextVar[str | None] = ContextVar("correlation_id", default=None)
+
+
+def _with_correlation_id(_logger: object, _method: str, event: EventDict) -> EventDict:
+    correlation_id = CORRELATION_ID.get()
+    if correlation_id is not None:
+        event["correlation_id"] = correlation_id
+    return event
 
 
 def configure_logging(level: str, form: str) -> None:
@@ -18,7 +30,7 @@ def configure_logging(level: str, form: str) -> None:
     )
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _with_correlation_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

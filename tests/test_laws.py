@@ -201,10 +201,24 @@ def test_the_parts_of_any_range_add_up_to_the_whole(data: st.DataObject, kind: K
     first, last = rows[0][0] // QUARTER_US - 3, rows[-1][0] // QUARTER_US + 700
     inner = data.draw(st.lists(st.integers(first, last), max_size=20))
     edges = np.array(sorted({first, last, *inner}), np.int64) * QUARTER_US
-    totals = Totals(store, edges).totals([channel])[0]  # type: ignore[arg-type]
+    steps = Totals(store, edges).steps([channel])[0]  # type: ignore[arg-type]
     days = unpack_days([row.body for _, row in sorted(store.all_profiles[1, 1].items())])
-    assert np.diff(totals[:, ENERGY]).sum() == days.energy_milliwh.sum() == channel.energy_milliwh
-    assert (np.diff(totals[:, MEASURED]) + np.diff(totals[:, ESTIMATED]) <= np.diff(edges) // US_PER_S).all()
+    assert steps[:, ENERGY].sum() == days.energy_milliwh.sum() == channel.energy_milliwh
+    assert (steps[:, MEASURED] + steps[:, ESTIMATED] <= np.diff(edges) // US_PER_S).all()
+
+
+@law
+@given(st.data(), st.sampled_from(list(Kind)))
+def test_quarter_hours_read_as_stored_are_the_differences_of_running_totals(data: st.DataObject, kind: Kind) -> None:
+    rows = data.draw(CASES[kind])
+    store, recorder = store_with(kind)
+    record(recorder, kind, rows)
+    first = rows[0][0] // QUARTER_US - data.draw(st.integers(0, 100))
+    edges = np.arange(first, first + data.draw(st.integers(3, 800))) * QUARTER_US
+    quarters = Totals(store, edges).steps(store.channels(1))  # type: ignore[arg-type]
+    left_out = data.draw(st.integers(1, len(edges) - 2))
+    coarser = Totals(store, np.delete(edges, left_out)).steps(store.channels(1))  # type: ignore[arg-type]
+    assert (np.add.reduceat(quarters, np.delete(np.arange(len(edges) - 1), left_out), axis=1) == coarser).all()
 
 
 @law
@@ -233,7 +247,8 @@ def test_what_flows_between_two_instants_is_the_straight_line_between_readings(
     edges = np.sort(rng.integers(clean[0][0] - US_PER_DAY, clean[-1][0] + US_PER_DAY, 5))
     edges[data.draw(st.integers(0, 4))] //= QUARTER_US
     edges = np.sort(np.where(edges < START_US // 2, edges * QUARTER_US, edges))
-    totals = Totals(store, edges).totals(store.channels(1))[0, :, ENERGY]  # type: ignore[arg-type]
+    from_before = np.concatenate(([clean[0][0] - 9 * US_PER_DAY], edges))
+    totals = Totals(store, from_before).steps(store.channels(1))[0, :, ENERGY].cumsum()  # type: ignore[arg-type]
     at = [t for t, _, _ in clean]
     for i, edge in enumerate(edges.tolist()):
         place = int(np.searchsorted(at, edge, side="right"))

@@ -10,7 +10,7 @@ import statistics_manager_service
 
 PACKAGE = pathlib.Path(statistics_manager_service.__file__).parent
 NAME = PACKAGE.name
-#: What each part of the package may import of the others, beside itself; `errors` is everybody's.
+#: What each part of the package may import of the others, beside itself; `errors` and `observability` are everybody's.
 MAY_IMPORT = {
     "core": set(),
     "services": {"core", "settings"},
@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "errors": set(),
     "settings": set(),
     "observability": set(),
-    "bootstrap": {"core", "services", "storage", "ingest", "api", "settings", "observability"},
+    "bootstrap": {"core", "services", "storage", "ingest", "api", "settings"},
     "cli": {"core", "services", "storage", "ingest", "demo", "settings", "bootstrap"},
     "__main__": {"cli"},
     "__init__": set(),
@@ -47,7 +47,7 @@ def faults(part: str, source: str) -> list[str]:
         top, *rest = name.split(".")
         if top == NAME:
             other = rest[0] if rest else "__init__"
-            allowed = {part, "errors", "__version__"} | MAY_IMPORT[part]
+            allowed = {part, "errors", "observability", "__version__"} | MAY_IMPORT[part]
             found += [] if other in allowed else [name]
         elif part in ("core", "errors") and top not in (*sys.stdlib_module_names, "numpy"):
             found.append(name)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import Receive, Scope, Send
 
 from statistics_manager_service import __version__
 from statistics_manager_service.api import flexihome, health, households, producers, readings, statistics
+from statistics_manager_service.api.direct import Direct
 from statistics_manager_service.api.errors import handle_errors
 from statistics_manager_service.api.middleware import Around
 from statistics_manager_service.services.app import AppServices
@@ -19,7 +23,24 @@ Energies are exact to the milliwatt-hour, every answer says what share of it was
 `null` is unknown. Errors are `{"error", "code", "details": [{"where", "why"}], "correlation_id"}`."""
 
 
-def create_app(services: AppServices) -> FastAPI:
+class Service:
+    """The ASGI application. What is around every request lies outside of the framework's own layers."""
+
+    def __init__(self, framework: FastAPI, max_body_bytes: int) -> None:
+        self._framework = framework
+        self._outer = Around(Direct(framework, BASE_PATH), max_body_bytes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request, or the lifespan."""
+        scope["app"] = self._framework
+        await self._outer(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return self._framework.openapi()
+
+
+def create_app(services: AppServices) -> Service:
     """The ASGI application over the services."""
     app = FastAPIOffline(
         title="FlexiHome statistics manager",
@@ -37,5 +58,4 @@ def create_app(services: AppServices) -> FastAPI:
     app.include_router(health.router, include_in_schema=False)
     app.include_router(readings.line_protocol_router)
     handle_errors(app)
-    app.add_middleware(Around, max_body_bytes=services.settings.max_body_bytes)
-    return app
+    return Service(app, services.settings.max_body_bytes)

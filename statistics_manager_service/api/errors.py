@@ -78,6 +78,11 @@ async def _http(request: Request, error: Exception) -> Response:
     return _answer(request, error.status_code, code, sentence, [], dict(error.headers or {}))
 
 
+async def answer_to(request: Request, error: StatisticsError | RequestValidationError) -> Response:
+    """The answer to an error of an endpoint that was called without the framework."""
+    return await (_ours if isinstance(error, StatisticsError) else _invalid)(request, error)
+
+
 def handle_errors(app: FastAPI) -> None:
     """Answer every error in the one shape."""
     app.add_exception_handler(StatisticsError, _ours)

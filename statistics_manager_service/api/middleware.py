@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from statistics_manager_service.api.errors import error_body
 from statistics_manager_service.errors import TooLarge
+from statistics_manager_service.observability import CORRELATION_ID
 
 _LOG = structlog.get_logger()
 HEADER = b"x-correlation-id"
@@ -36,8 +37,7 @@ class Around:
         correlation_id = str(uuid.uuid4()) if told is None else _uuid_text(told)
         answer = _Answer(send, (correlation_id or str(uuid.uuid4())).encode())
         scope["correlation_id"] = answer.correlation_id.decode()
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(correlation_id=scope["correlation_id"])
+        CORRELATION_ID.set(scope["correlation_id"])
         if correlation_id is None:
             await answer.error(scope, 400, "bad_input", "X-Correlation-ID must be a UUID")
         elif length is not None and (not length.isdigit() or int(length) > self._max_body_bytes):

@@ -137,10 +137,10 @@ def totals_at(bodies: Sequence[bytes], row: Int64, slot: Int64) -> Int64:
     out = np.zeros((len(row), 5), np.int64)
     for i, column in enumerate(unpack_days(bodies).columns[:5]):
         if column.shape[1] == 1:
-            out[:, i] = column[row, 0] * slot
+            out[:, i] = column[:, 0][row] * slot
             continue
         running = np.zeros((len(column), QUARTERS_PER_DAY + 1), np.int64)
-        np.cumsum(column, axis=1, out=running[:, 1:])
+        column.cumsum(axis=1, out=running[:, 1:])
         out[:, i] = running[row, slot]
     return out
 

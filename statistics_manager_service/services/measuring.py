@@ -137,10 +137,10 @@ def _energy_columns(
     measure: str, meter: str | None, energy_milliwh: Int64, measured_s: Int64, estimated_s: Int64, elapsed_s: Float64
 ) -> list[Column]:
     """An energy of c homes over n buckets, each (c, n)."""
-    known = (measured_s + estimated_s > 0) | (energy_milliwh != 0)
     value = energy_milliwh / MILLIWH_PER_KWH
     total = energy_milliwh.sum(axis=1) / MILLIWH_PER_KWH
-    if not known.all():
+    if not measured_s.all():
+        known = (measured_s + estimated_s > 0) | (energy_milliwh != 0)
         value[~known] = np.nan
         total[~known.any(axis=1)] = np.nan
     coverage = np.minimum(measured_s / elapsed_s, 1.0)

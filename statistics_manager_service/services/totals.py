@@ -9,10 +9,10 @@ from functools import lru_cache
 import numpy as np
 
 from statistics_manager_service.core.lines import flow_at
-from statistics_manager_service.core.profiles import totals_at
+from statistics_manager_service.core.profiles import totals_at, unpack_days
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Float64, Int64
-from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
+from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, US_PER_DAY, US_PER_S
 from statistics_manager_service.services.ports import Channel, ReadView
 from statistics_manager_service.services.stretches import Stretch, correct, events_of, load
 
@@ -27,19 +27,21 @@ class _Plan:
     """Where edges lie in the stored rows.
 
     days: (d,) UTC days wanted. place: (m,) each edge's place in them, or None where that is 0, 1, …: an edge a day.
-    inside: (m',) edges that lie inside their day. inside_slot: (m',) quarter-hours from midnight to those. cut: (u,)
+    inside: the m' edges that lie inside their day. inside_slot: (m',) quarter-hours from midnight to those. cut: (u,)
     places of the days that have such edges. inside_cut: (m',) each such edge's place in those. off_grid: edges between
-    two quarter-hours' starts. elapsed_s: (m-1,) seconds between neighbouring edges, none of them 0.
+    two quarter-hours' starts. elapsed_s: (m-1,) seconds between neighbouring edges, none of them 0. quarters: the range
+    of quarter-hours, counted from the first day's midnight, where the edges are just those; else None.
     """
 
     days: Int64
     place: Int64 | None
-    inside: Int64
+    inside: Int64 | slice
     inside_slot: Int64
     cut: Int64
     inside_cut: Int64
     off_grid: list[int]
     elapsed_s: Float64
+    quarters: slice | None
 
 
 def _planned(edges_us: Int64) -> _Plan:
@@ -61,15 +63,30 @@ def _plan(edges_us: Int64) -> _Plan:
     cut, inside_cut = np.unique(place[inside], return_inverse=True)
     off_grid = np.flatnonzero(edges_us % QUARTER_US).tolist()
     elapsed_s = np.maximum((edges_us[1:] - edges_us[:-1]) / US_PER_S, 1e-6)
-    is_simple = len(days) == len(place)
-    return _Plan(days, None if is_simple else place, inside, slot[inside], cut, inside_cut, off_grid, elapsed_s)
+    one_a_day = len(days) == len(place)
+    side_by_side = len(inside) > 0 and inside[-1] - inside[0] + 1 == len(inside)  # a slice is several times as fast
+    return _Plan(
+        days=days,
+        place=None if one_a_day else place,
+        inside=slice(int(inside[0]), int(inside[-1]) + 1) if side_by_side else inside,
+        inside_slot=slot[inside],
+        cut=cut,
+        inside_cut=inside_cut,
+        off_grid=off_grid,
+        elapsed_s=elapsed_s,
+        quarters=slice(int(slot[0]), int(slot[0]) + len(elapsed_s)) if _are_quarters(edges_us) else None,
+    )
+
+
+def _are_quarters(edges_us: Int64) -> bool:
+    return bool(edges_us[0] % QUARTER_US == 0 and (np.diff(edges_us) == QUARTER_US).all())
 
 
 class Totals:
-    """Running totals of channels at given instants; what was fetched is kept.
+    """What came between given instants, as differences of channels' running totals; what was fetched is kept.
 
     edges_us: (m,) int64, not decreasing; on the quarter-hour grid a row a day is read, off it the readings around the
-    instant as well.
+    instant as well. Quarter-hours side by side are read as they are stored.
     """
 
     def __init__(self, view: ReadView, edges_us: Int64) -> None:
@@ -83,30 +100,33 @@ class Totals:
         return self._plan.elapsed_s
 
     def fetch(self, channels: Sequence[Channel]) -> None:
-        """Read the totals of many channels at once."""
+        """Read what came between the edges for many channels at once."""
         new = [one for one in channels if (one.household_no, one.channel_no) not in self._kept]
         if new:
-            found = self._totals(new)
+            found = self._totals(new) if self._plan.quarters is None else self._quarters(new, self._plan.quarters)
             self._kept |= {(one.household_no, one.channel_no): found[i] for i, one in enumerate(new)}
 
-    def totals(self, channels: Sequence[Channel]) -> Int64:
-        """Running totals since each channel's beginning, (c, m, 5) int64: energy in milliwatt-hours, seconds measured,
-        seconds estimated, number and sum of samples (milli-units)."""
+    def steps(self, channels: Sequence[Channel]) -> Int64:
+        """What came between neighbouring edges, (c, m-1, 5) int64: energy in milliwatt-hours, seconds measured, seconds
+        estimated, number and sum of samples (milli-units)."""
         self.fetch(channels)
         if len(channels) == 1:
             return self._kept[channels[0].household_no, channels[0].channel_no][None]
         if not channels:
-            return np.zeros((0, len(self.edges_us), 5), np.int64)
+            return np.zeros((0, len(self.edges_us) - 1, 5), np.int64)
         return np.array([self._kept[one.household_no, one.channel_no] for one in channels])
 
-    def steps(self, channels: Sequence[Channel]) -> Int64:
-        """What came between neighbouring edges, (c, m-1, 5) int64, columns as of `totals`."""
-        totals = self.totals(channels)
-        steps: Int64 = totals[:, 1:] - totals[:, :-1]
-        return steps
+    def _quarters(self, channels: Sequence[Channel], wanted: slice) -> Int64:
+        """The stored quarter-hours as they are, (c, n, 5)."""
+        days = np.arange(self._plan.days[0], self._plan.days[0] - (-wanted.stop // QUARTERS_PER_DAY))
+        found = self.view.profile_columns([(one.household_no, one.channel_no) for one in channels], days)
+        out = np.zeros((len(channels), len(days), QUARTERS_PER_DAY, 5), np.int64)
+        for i, column in enumerate(unpack_days(found.bodies).columns[:5]):
+            out[found.owner, found.place, :, i] = column
+        return out.reshape(len(channels), -1, 5)[:, wanted]
 
     def _totals(self, channels: Sequence[Channel]) -> Int64:
-        """Running totals, (c, m, 5) int64, since each channel's beginning."""
+        """Differences of the running totals at the edges, (c, m-1, 5)."""
         plan = self._plan
         found = self.view.profile_columns([(one.household_no, one.channel_no) for one in channels], plan.days)
         size = (len(channels), len(plan.days))
@@ -118,30 +138,32 @@ class Totals:
             at_days = _beyond(channels, plan.days)
             at_days[found.owner, found.place] = found.totals
         out = at_days if plan.place is None else at_days[:, plan.place]
-        if len(plan.inside):
+        if len(plan.inside_slot):
             self._add_inside(out, row[:, plan.cut], found.bodies)
         for edge in plan.off_grid:
             for i, one in enumerate(channels):
                 out[i, edge] += _within_quarter(self.view, one, int(self.edges_us[edge]))
-        return out
+        steps: Int64 = out[:, 1:] - out[:, :-1]
+        return steps
 
     def _add_inside(self, out: Int64, row: Int64, bodies: Sequence[bytes]) -> None:
         """Add what came from midnight to the edges that lie inside a day.
 
         row: (c, u) int64, the row of each channel and cut day among the bodies, -1 where there is none.
         """
-        plan = self._plan
-        there = row >= 0
+        plan, there = self._plan, row >= 0
         if there.all():
             cut = [bodies[i] for i in row.ravel().tolist()]
-            place = np.arange(row.size).reshape(row.shape)[:, plan.inside_cut]
-            slot = np.broadcast_to(plan.inside_slot, place.shape)
-            out[:, plan.inside] += totals_at(cut, place.ravel(), slot.ravel()).reshape(*place.shape, 5)
+            place, slot = plan.inside_cut, plan.inside_slot
+            if len(row) > 1:
+                place = np.arange(row.size).reshape(row.shape)[:, place].ravel()
+                slot = np.tile(slot, len(row))
+            out[:, plan.inside] += totals_at(cut, place, slot).reshape(len(row), -1, 5)
         elif there.any():
             place = np.where(there, np.cumsum(there).reshape(row.shape) - 1, -1)[:, plan.inside_cut]
             owner, nth = np.nonzero(place >= 0)
             more = totals_at([bodies[i] for i in row[there].tolist()], place[owner, nth], plan.inside_slot[nth])
-            out[owner, plan.inside[nth]] += more
+            out[owner, np.arange(out.shape[1])[plan.inside][nth]] += more
 
 
 def _beyond(channels: Sequence[Channel], days: Int64) -> Int64:

@@ -1,0 +1,1 @@
+"""Speeds, as ratios to references measured in the same run."""
