@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from statistics_manager_service.errors import Fault, StatisticsError, Unavailable
 
 WRITE_PATH = "/api/v2/write"
+#: A body of a million faults would be answered with one of a hundred megabytes.
+MOST_FAULTS = 100
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _LOG = structlog.get_logger()
 #: Words that InfluxDB's clients know.
@@ -24,7 +26,7 @@ def error_body(path: str, correlation_id: str, status: int, code: str, sentence:
     if path == WRITE_PATH:
         return orjson.dumps({"code": _INFLUX_CODES.get(status, code), "message": sentence})
     body: dict[str, Any] = {"error": sentence, "code": code}
-    body["details"] = [{"where": _text(one.where), "why": _text(one.why)} for one in faults]
+    body["details"] = [{"where": _text(one.where), "why": _text(one.why)} for one in faults[:MOST_FAULTS]]
     body["correlation_id"] = correlation_id
     return orjson.dumps(body)
 
