@@ -1,7 +1,8 @@
 """InfluxDB v2 line protocol: `measurement,tag=value field=1.5,other=2i 1704067200000000000`.
 
-Plain lines (no escapes, no quotes) are split where they stand; a line that is not plain, or that fails there, goes
-through the careful parser, which knows the whole syntax and says what is wrong, and at which column.
+A body whose lines are all of one shape is read by whole columns. Of any other, plain lines (no escapes, no quotes) are
+split where they stand; a line that is not plain, or that fails there, goes through the careful parser, which knows the
+whole syntax and says what is wrong, and at which column.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from statistics_manager_service.core.readings import RefusedLine, TelemetrySeries
+from statistics_manager_service.core.readings import Int64, RefusedLine, TelemetrySeries
 from statistics_manager_service.core.units import US_PER_MS, US_PER_S
 from statistics_manager_service.errors import BadInput, Fault
+from statistics_manager_service.ingest.line_columns import regular_columns
 
 _PER_S: Final = {"ns": 1_000_000_000, "us": US_PER_S, "ms": US_PER_MS, "s": 1}
 _INT64: Final = 2**63
@@ -48,13 +51,19 @@ def decode_line_protocol(
     """
     if precision not in _PER_S:
         raise _invalid("precision", f"{precision[:20]!r} is no precision; there are {', '.join(_PER_S)}")
+    per_s = _PER_S[precision]
+    regular = regular_columns(body, known_fields, lambda text: _told_head(text) is not None)
+    if regular is not None:
+        return [
+            TelemetrySeries(*(_told_head(head) or ("", {})), field, _in_us(at, per_s), value, line)
+            for head, field, at, value, line in regular
+        ], []
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _invalid("body", f"the body is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
     if not text.strip():
         raise _invalid("body", "the body has no line")
-    per_s = _PER_S[precision]
     reader = _Reader(known_fields, now_us * per_s // US_PER_S)
     for number, line in enumerate(text.split("\n"), start=1):
         reader.read(number, line)
@@ -93,6 +102,8 @@ class _Reader:
         if len(parts) != 3 or "\\" in line or '"' in line or parts[0] not in self._heads:
             return False
         head, fields, stamp = parts
+        if "_" in fields or stamp[:1] == "+" or not (fields.isascii() and stamp.isascii()):
+            return False  # Python reads 1_0, +5 and ١ as numbers, the protocol does not
         try:
             at = int(stamp)
             values = []
@@ -107,8 +118,8 @@ class _Reader:
                 values.append((column, value))
         except ValueError:
             return False
-        if "_" in line or not -_INT64 <= at < _INT64:
-            return False  # Python reads 1_0 as a number, the protocol does not
+        if "_" in stamp or not -_INT64 <= at < _INT64:
+            return False
         for column, value in values:
             column.at.append(at)
             column.value.append(value)
@@ -188,16 +199,19 @@ class _Reader:
         out = []
         for (head_text, field), column in self._columns.items():
             measurement, tags = self._heads[head_text]
-            at = np.array(column.at, np.int64)
-            if per_s > US_PER_S:
-                at //= per_s // US_PER_S
-            else:
-                # beyond what fits: far outside any instant that is taken, and refused by name for that
-                scale = US_PER_S // per_s
-                at = np.clip(at, -(_INT64 // scale) + 1, _INT64 // scale - 1) * scale
+            at = _in_us(np.array(column.at, np.int64), per_s)
             value, line = np.array(column.value, np.float64), np.array(column.line, np.int64)
             out.append(TelemetrySeries(measurement, tags, field, at, value, line))
         return out
+
+
+def _in_us(at: Int64, per_s: int) -> Int64:
+    """Instants in microseconds, from those of a precision."""
+    if per_s > US_PER_S:
+        return at // (per_s // US_PER_S)
+    # beyond what fits: far outside any instant that is taken, and refused by name for that
+    scale = US_PER_S // per_s
+    return np.clip(at, -(_INT64 // scale) + 1, _INT64 // scale - 1) * scale
 
 
 def _find(line: str, start: int, mark: str, *, quoted: bool = False, end: int | None = None) -> int:
@@ -247,6 +261,15 @@ def _head(line: str, start: int, end: int) -> Head:
             raise _Bad(place + 1, f"{line[place:stop][:40]!r} is no tag; a tag is name=value")
         tags[_unescaped(line[place:equals])] = _unescaped(line[equals + 1 : stop])
     return measurement, tags
+
+
+@lru_cache(maxsize=4096)
+def _told_head(text: str) -> Head | None:
+    """The measurement and the tags of a text; None where it is not as it should be."""
+    try:
+        return None if text.startswith("#") or _CONTROL.intersection(text) else _head(text, 0, len(text))
+    except _Bad:
+        return None
 
 
 _BOOLEANS: Final = frozenset(("t", "T", "true", "True", "TRUE", "f", "F", "false", "False", "FALSE"))
