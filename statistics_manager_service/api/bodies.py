@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 from fastapi import Request
 
+from statistics_manager_service.core.names import repeated_members
 from statistics_manager_service.errors import BadInput, Fault, TooLarge, UnsupportedMedia
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -73,6 +74,10 @@ async def read_json(request: Request) -> Any:
     """The body as JSON. Raises BadInput."""
     body = await read_body(request)
     try:
-        return orjson.loads(body)
+        told = orjson.loads(body)
     except ValueError as error:
         raise BadInput.of([Fault("body", f"this is not JSON: {str(error)[:200]}")]) from error
+    repeated = repeated_members(body)
+    if repeated:
+        raise BadInput.of(repeated)
+    return told

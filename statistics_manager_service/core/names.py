@@ -1,9 +1,10 @@
-"""Names that callers give: ids of households, names of meters."""
+"""Names that callers give: ids of households, names of meters, members of JSON objects."""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Final
+from typing import Any, Final
 
 from statistics_manager_service.errors import Fault
 
@@ -21,3 +22,24 @@ def check_name(text: str, where: str) -> list[Fault]:
             f"{shown} is no name; a name has 1 to 64 letters, digits, '-', '_', '.' or ':', a letter or digit first",
         )
     ]
+
+
+def repeated_members(text: bytes) -> list[Fault]:
+    """The faults of JSON in which a member stands twice in one object: one of the two would be lost unsaid.
+
+    text: JSON that has been read already.
+    """
+    repeated: dict[str, None] = {}
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        seen = set()
+        for name, _ in pairs:
+            if name in seen:
+                repeated[name] = None
+            seen.add(name)
+
+    try:
+        json.loads(text, object_pairs_hook=once)
+    except RecursionError:
+        return [Fault("body", "this JSON is nested too deeply")]
+    return [Fault(name[:60], "this member stands twice in one object") for name in repeated]

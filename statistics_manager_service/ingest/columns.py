@@ -67,6 +67,20 @@ def check_stamp(where: str, stamp: Any, faults: list[Fault]) -> bool:
     return bool(stamp == "end")
 
 
+def kind_word(kind: Any, interval: Any) -> Any:
+    """The word for the kind: as told, else what is told to have a length is an interval."""
+    return Kind.INTERVAL.value if kind is None and interval is not None else kind
+
+
+def check_lengthless(where: str, kind: Kind | None, interval: Any, stamp: Any, faults: list[Fault]) -> None:
+    """What is told of intervals is no matter of another kind: energies of intervals would be taken for a register."""
+    if kind is Kind.INTERVAL:
+        return
+    for name, told in (("interval", interval), ("stamp", stamp)):
+        if told is not None:
+            faults.append(Fault(f"{where}.{name}", "only readings of kind interval have it"))
+
+
 def instants_us(texts: Sequence[str]) -> Int64 | None:
     """Instants of ISO 8601 texts in one go; None where one of them is not of the usual form."""
     ends = [text[-1:] for text in texts]

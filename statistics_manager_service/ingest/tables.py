@@ -17,13 +17,24 @@ import pyarrow.parquet
 from statistics_manager_service.core.names import check_name
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Decoded, Float64, Int64, RefusedReading, WireReadings
-from statistics_manager_service.core.units import US_PER_S
-from statistics_manager_service.errors import BadInput, Fault
-from statistics_manager_service.ingest.columns import MOST_US, check_channel, check_stamp, duration_us, instant_us
+from statistics_manager_service.core.units import US_PER_MS, US_PER_S
+from statistics_manager_service.errors import BadInput, Fault, TooLarge
+from statistics_manager_service.ingest.arrow_stream import read_stream
+from statistics_manager_service.ingest.columns import (
+    MOST_US,
+    check_channel,
+    check_lengthless,
+    check_stamp,
+    duration_us,
+    instant_us,
+    kind_word,
+)
 
 _NEEDED: Final = ("household", "meter", "quantity", "at", "value")
 _WORDS: Final = ("household", "meter", "quantity", "kind", "unit", "interval", "stamp")
 _UNKNOWN: Final = np.iinfo(np.int64).min
+#: A few kilobytes of Parquet or Arrow can tell any number of equal rows.
+MOST_ROWS: Final = 4_000_000
 
 
 def decode_csv(body: bytes) -> Decoded:
@@ -41,9 +52,7 @@ def decode_csv(body: bytes) -> Decoded:
 def decode_arrow(body: bytes) -> Decoded:
     """Readings of an Arrow IPC stream. Raises BadInput."""
     try:
-        with pa.ipc.open_stream(body) as reader:
-            table = reader.read_all()
-        table.validate(full=True)
+        table = read_stream(body, MOST_ROWS)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInput.of([Fault("body", f"this is no Arrow stream: {str(error)[:200]}")]) from error
     return decode_table(table)
@@ -52,7 +61,10 @@ def decode_arrow(body: bytes) -> Decoded:
 def decode_parquet(body: bytes) -> Decoded:
     """Readings of a Parquet file. Raises BadInput."""
     try:
-        table = pa.parquet.read_table(io.BytesIO(body))
+        file = pa.parquet.ParquetFile(io.BytesIO(body))
+        if file.metadata.num_rows > MOST_ROWS:
+            raise TooLarge(f"the table has over {MOST_ROWS} rows; send it in parts")
+        table = file.read()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInput.of([Fault("body", f"this is no Parquet file: {str(error)[:200]}")]) from error
     return decode_table(table)
@@ -71,6 +83,11 @@ def decode_table(table: pa.Table, first_row: int = 0) -> Decoded:
         if name not in (*_WORDS, "at", "value")
     ]
     faults += [Fault(name, "this column stands twice") for name in {n for n in names if names.count(n) > 1}]
+    faults += [
+        Fault(name, f"this column holds {column.type}, and not text")
+        for name, column in zip(names, table.columns, strict=True)
+        if name in _WORDS and not _is_text(column.type)
+    ]
     if faults:
         raise BadInput.of(faults)
     words = [name for name in _WORDS if name in names]
@@ -98,6 +115,12 @@ def decode_table(table: pa.Table, first_row: int = 0) -> Decoded:
     if faults:
         raise BadInput.of(faults)
     return out
+
+
+def _is_text(kind: Any) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
 
 
 def _groups(columns: list[Any]) -> tuple[Int64, list[tuple[Any, ...]]]:
@@ -135,8 +158,10 @@ def _channel(where: str, told: dict[str, Any], faults: list[Fault]) -> WireReadi
         faults += check_name(household, f"{where}.household")
     else:
         faults.append(Fault(f"{where}.household", "the id of the household is missing"))
-    kind = check_channel(where, meter, quantity, told.get("kind"), told.get("unit"), faults)
+    word = kind_word(told.get("kind"), told.get("interval"))
+    kind = check_channel(where, meter, quantity, word, told.get("unit"), faults)
     stamp_end = check_stamp(where, told.get("stamp"), faults)
+    check_lengthless(where, kind, told.get("interval"), told.get("stamp"), faults)
     length = None
     if kind is Kind.INTERVAL:
         told_length = told.get("interval")
@@ -158,24 +183,33 @@ def _instants(column: Any) -> tuple[Int64, Any]:
     """Instants in microseconds, and what is wrong with a row that has none."""
 
     def why(row: int) -> str:
-        told = column[row].as_py()
         try:
-            instant_us(told)
+            instant_us(column[row].as_py())
+        except OverflowError:
+            pass  # beyond what a date-time can be
         except ValueError as error:
             return str(error)
         return "the instant lies outside the years 1970 to 2262"
 
     kind = column.type
     if pa.types.is_timestamp(kind):
-        whole = column.cast(pa.timestamp("us", tz=kind.tz), safe=False).cast(pa.int64())
-        found = whole.fill_null(_UNKNOWN).to_numpy().astype(np.int64)
+        found = _microseconds(column.cast(pa.int64()).fill_null(_UNKNOWN).to_numpy().astype(np.int64), kind.unit)
     elif pa.types.is_integer(kind):
-        seconds = column.cast(pa.int64()).fill_null(-1).to_numpy().astype(np.int64)
-        fits = (seconds >= 0) & (seconds < MOST_US // US_PER_S)
-        found = np.where(fits, seconds * np.where(fits, US_PER_S, 0), _UNKNOWN)
+        # what is beyond 63 bits wraps to below 0, which is no instant either
+        seconds = column.cast(pa.int64(), safe=False).fill_null(_UNKNOWN).to_numpy().astype(np.int64)
+        found = _microseconds(seconds, "s")
     else:
         found = np.array([_one_instant(told) for told in column.to_pylist()], np.int64)
     return np.where((found >= 0) & (found < MOST_US), found, _UNKNOWN), why
+
+
+def _microseconds(ticks: Int64, unit: str) -> Int64:
+    """Instants in microseconds from counts of a unit; what would overflow is unknown."""
+    if unit == "ns":
+        return ticks // 1000
+    factor = {"s": US_PER_S, "ms": US_PER_MS, "us": 1}[unit]
+    fits = (ticks >= 0) & (ticks < MOST_US // factor)
+    return np.where(fits, ticks * np.where(fits, factor, 0), _UNKNOWN)
 
 
 def _one_instant(told: Any) -> int:
