@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from statistics_manager_service.errors import Fault, StatisticsError, Unavailable
 
+INTERNAL = "something went wrong here; it has been logged"
 WRITE_PATH = "/api/v2/write"
 #: A body of a million faults would be answered with one of a hundred megabytes.
 MOST_FAULTS = 100
@@ -85,8 +86,14 @@ async def answer_to(request: Request, error: StatisticsError | RequestValidation
     return await (_ours if isinstance(error, StatisticsError) else _invalid)(request, error)
 
 
+async def _unforeseen(request: Request, _error: Exception) -> Response:
+    """What was not foreseen; it is logged by the middleware, to which it is raised on."""
+    return _answer(request, 500, StatisticsError.code, INTERNAL, [])
+
+
 def handle_errors(app: FastAPI) -> None:
     """Answer every error in the one shape."""
     app.add_exception_handler(StatisticsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)

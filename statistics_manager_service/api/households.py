@@ -18,6 +18,7 @@ from statistics_manager_service.services.access import Caller, require_read, req
 from statistics_manager_service.services.households import (
     HouseholdSettings,
     MeterChannel,
+    PlainText,
     SwapEvent,
     settings_of,
     validated,
@@ -73,7 +74,9 @@ def _number(value: float) -> int | float:
 async def list_households(
     request: Request,
     who: Who,
-    after: Annotated[str | None, Query(max_length=64, description="Id after which the page begins.")] = None,
+    after: Annotated[
+        str | None, Query(max_length=64, pattern=r"^[^\x00]*$", description="Id after which the page begins.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Households a page.")] = 100,
 ) -> Response:
     """A page of households in the order of their ids; `next` is the `after` of the next page. Service only."""
@@ -247,7 +250,7 @@ class TokenRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     write: bool = Field(False, description="Whether it may write the household's readings.")
-    label: str = Field("", max_length=128, description="A name for people.")
+    label: PlainText = Field("", max_length=128, description="A name for people.")
     lifetime_days: int | None = Field(None, gt=0, le=36_500, description="Days until it expires; never unless given.")
 
 

@@ -8,8 +8,8 @@ import uuid
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from statistics_manager_service.api.errors import error_body
-from statistics_manager_service.errors import TooLarge
+from statistics_manager_service.api.errors import INTERNAL, error_body
+from statistics_manager_service.errors import StatisticsError, TooLarge
 from statistics_manager_service.observability import CORRELATION_ID
 
 _LOG = structlog.get_logger()
@@ -52,9 +52,11 @@ class Around:
             await self._app(scope, receive, answer.send)
         except Exception:
             _LOG.exception("request_failed", path=scope["path"])
+            if answer.is_complete:
+                return  # the framework has answered, in the one shape, before it raised the exception on
             if answer.status:
                 raise  # the answer has begun: the connection has to be cut
-            await answer.error(scope, 500, "internal_error", "something went wrong here; it has been logged")
+            await answer.error(scope, 500, StatisticsError.code, INTERNAL)
 
 
 class _Answer:
@@ -62,6 +64,7 @@ class _Answer:
 
     def __init__(self, send: Send, correlation_id: bytes) -> None:
         self._send, self.correlation_id, self.status = send, correlation_id, 0
+        self.is_complete = False
 
     async def send(self, message: Message) -> None:
         """Send on."""
@@ -69,6 +72,8 @@ class _Answer:
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), (HEADER, self.correlation_id)]
         await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self.is_complete = True
 
     async def error(self, scope: Scope, status: int, code: str, sentence: str) -> None:
         """Answer with an error."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from statistics_manager_service.core.civil import check_zone, parse_moment
 from statistics_manager_service.core.names import check_name
-from statistics_manager_service.core.quantities import BOUNDS_MILLI, QUANTITIES, UNITS, Kind
-from statistics_manager_service.core.units import S_PER_DAY
+from statistics_manager_service.core.quantities import BOUNDS_MILLI, QUANTITIES, UNITS, Dimension, Kind
+from statistics_manager_service.core.units import MILLI, S_PER_DAY
 from statistics_manager_service.errors import BadInput, Fault, Forbidden, NotFound
 from statistics_manager_service.services.ports import (
     DEFAULT_GAP_LIMIT_S,
@@ -34,27 +35,48 @@ class Refolder(Protocol):
         ...
 
 
+def _without_control(text: str) -> str:
+    """Text that every store can hold. Raises ValueError."""
+    if any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise ValueError("control characters, such as NUL or a line break, can't be in it")
+    return text
+
+
+def _existing_zone(name: str) -> str:
+    try:
+        check_zone(name)
+    except BadInput as error:
+        raise ValueError(error.faults[0].why) from error
+    return name
+
+
+PlainText = Annotated[str, AfterValidator(_without_control)]
+Zone = Annotated[str, AfterValidator(_existing_zone)]
+
+
 class HouseholdSettings(BaseModel):
     """The settings of a household."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    timezone: str = Field("UTC", description="IANA zone of its civil days.", examples=["Europe/Lisbon"])
+    timezone: Zone = Field("UTC", description="IANA zone of its civil days.", examples=["Europe/Lisbon"])
     country: str | None = Field(None, pattern=r"^[A-Z]{2}$", description="ISO 3166 code.", examples=["PT"])
-    zone: str | None = Field(None, max_length=64, description="Price and carbon zone.", examples=["PT"])
-    api_key: str | None = Field(None, min_length=1, max_length=128, description="Key of its dongle; one household's.")
-    meter_id: str | None = Field(
+    zone: PlainText | None = Field(None, max_length=64, description="Price and carbon zone.", examples=["PT"])
+    api_key: PlainText | None = Field(
+        None, min_length=1, max_length=128, description="Key of its dongle; one household's."
+    )
+    meter_id: PlainText | None = Field(
         None, min_length=1, max_length=128, description="Id of its smart meter; one household's."
     )
     register_unit: Literal["Wh", "kWh", "MWh"] = Field("Wh", description="Unit of registers that tell none.")
     billing_day: int = Field(1, ge=1, le=31, description="Day of the month on which a bill begins.")
     contracted_power_kva: float | None = Field(None, gt=0, le=100_000, description="Contracted power, kVA.")
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$", description="ISO 4217 code.", examples=["EUR"])
-    postal_code: str | None = Field(None, max_length=16, description="Postal code.")
+    postal_code: PlainText | None = Field(None, max_length=16, description="Postal code.")
     tarif_type: Literal["simple", "bi-hourly", "tri-hourly"] | None = Field(
         None, description="FlexiHome's tariff type."
     )
-    name: str | None = Field(None, max_length=128, description="A name for people.")
+    name: PlainText | None = Field(None, max_length=128, description="A name for people.")
 
 
 class MeterChannel(BaseModel):
@@ -68,7 +90,9 @@ class MeterChannel(BaseModel):
     )
     unit: str | None = Field(None, description="The unit of modulus, resolution and events.", examples=["kWh"])
     modulus: float | None = Field(None, gt=0, description="Reading at which the register begins again from 0.")
-    max_power_w: float | None = Field(None, gt=0, description="The most that the connection carries, W.")
+    max_power_w: float | None = Field(
+        None, gt=0, le=BOUNDS_MILLI[Dimension.POWER] / MILLI, description="The most that the connection carries, W."
+    )
     resolution: float | None = Field(None, gt=0, description="One step of the last digit.")
     gap_limit_s: int = Field(
         DEFAULT_GAP_LIMIT_S, gt=0, le=366 * S_PER_DAY, description="Readings at most this far apart count as measured."
@@ -110,7 +134,10 @@ def validated(model: type[Model], body: Any) -> Model:
 
 def faults_of(error: ValidationError) -> list[Fault]:
     """Pydantic's errors as faults."""
-    return [Fault(".".join(map(str, one["loc"])) or "body", one["msg"]) for one in error.errors(include_url=False)]
+    return [
+        Fault(".".join(map(str, one["loc"])) or "body", one["msg"].removeprefix("Value error, "))
+        for one in error.errors(include_url=False)
+    ]
 
 
 class Households:
@@ -136,7 +163,7 @@ class Households:
         faults = check_name(household, "id")
         if faults:
             raise BadInput.of(faults)
-        settings = _checked(body)
+        settings = validated(HouseholdSettings, body)
         with self._store.writing() as view:
             known = view.household(household)
             made = _from_settings(household, 0 if known is None else known.household_no, settings)
@@ -154,7 +181,7 @@ class Households:
             raise Forbidden(f"{' and '.join(sorted(taken))} can be changed by the service alone")
         with self._store.writing() as view:
             known = _found(view, household)
-            settings = _checked({**settings_of(known), **body})
+            settings = validated(HouseholdSettings, {**settings_of(known), **body})
             return view.put_household(_from_settings(household, known.household_no, settings))
 
     def delete(self, household: str) -> None:
@@ -245,15 +272,7 @@ class Households:
                     Channel(owner.household_no, -1, meter, told.quantity, Kind.REGISTER, owner.register_unit)
                 )
             factor = UNITS[QUANTITIES[told.quantity].dimension][channel.unit]
-            old_end, new_start = round(told.old_end * factor), round(told.new_start * factor)
-            bound = BOUNDS_MILLI[QUANTITIES[told.quantity].dimension]
-            outside = [
-                Fault(where, "more than any register can show")
-                for where, value in (("old_end", old_end), ("new_start", new_start))
-                if abs(value) > bound
-            ]
-            if outside:
-                raise BadInput.of(outside)
+            old_end, new_start = _register_values(told, factor)
             event = view.add_meter_event(
                 MeterEvent(owner.household_no, 0, meter, told.quantity, at_us, old_end, new_start)
             )
@@ -284,12 +303,6 @@ def _found(view: ReadView, household: str) -> Household:
 def _channel_of(view: ReadView, owner: Household, meter: str, quantity: str, kind: Kind) -> Channel | None:
     key = (meter, quantity, kind)
     return next((c for c in view.channels(owner.household_no) if (c.meter, c.quantity, c.kind) == key), None)
-
-
-def _checked(body: Any) -> HouseholdSettings:
-    settings = validated(HouseholdSettings, body)
-    check_zone(settings.timezone)
-    return settings
 
 
 def _from_settings(household: str, household_no: int, settings: HouseholdSettings) -> Household:
@@ -323,6 +336,16 @@ def _checked_channel(told: MeterChannel, faults: list[Fault]) -> tuple[Kind, str
         if value is not None and (kind is not Kind.REGISTER or value * UNITS[quantity.dimension][unit] > bound):
             faults.append(Fault(where, "only a register has it, and no more than a register can show"))
     return kind, unit
+
+
+def _register_values(told: SwapEvent, factor: int) -> tuple[int, int]:
+    """The registers of a swap in milli-units. Raises BadInput."""
+    bound = BOUNDS_MILLI[QUANTITIES[told.quantity].dimension]
+    values = {"old_end": told.old_end * factor, "new_start": told.new_start * factor}
+    outside = [name for name, value in values.items() if not abs(value) <= bound]
+    if outside:
+        raise BadInput.of([Fault(name, "more than any register can show") for name in outside])
+    return round(values["old_end"]), round(values["new_start"])
 
 
 def _milli(value: float | None, factor: int) -> int | None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import gzip
 import uuid
 from typing import Any
 
+import httpx
 import pytest
 from conftest import MAX_BODY_BYTES
 from homes import BASE, WRITE, Api, Home, channel, expect_error, new_id
 from test_who_may_call import KEPT_FROM_STRANGERS, ROUTES
+
+from statistics_manager_service.api.app import create_app
+from statistics_manager_service.bootstrap import build
+from statistics_manager_service.settings import Settings
 
 WITH_BODY = [name for name, route in ROUTES.items() if route.body is not None or route.lines]
 JSON_BODY = [name for name, route in ROUTES.items() if route.body is not None]
@@ -183,6 +190,28 @@ def test_a_correlation_id_that_is_no_uuid_is_refused(api: Api, kept: Home, name:
     told = expect_refusal(answer, name, 400)
     assert "X-Correlation-ID" in (told.get("error") or told["message"])
     uuid.UUID(answer.headers["x-correlation-id"])
+
+
+class Broken:
+    """Households that fail in a way that nobody foresaw."""
+
+    def get(self, household: str) -> None:
+        raise RuntimeError(f"a secret of {household}")
+
+
+@pytest.mark.parametrize(
+    "path", ["/households/home1", "/trigger-computed-forecast-producer?user_id=a&forecast_day=2024-05-10"]
+)
+def test_what_nobody_foresaw_is_told_in_the_one_shape_and_without_its_text(path: str) -> None:
+    services = build(Settings(database_url="sqlite://", jwt_sign_key="k" * 64, trust_unauthenticated=True))
+    app = create_app(dataclasses.replace(services, households=Broken()))
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.request("POST" if "producer" in path else "GET", BASE + path)
+
+    told = expect_error(asyncio.run(ask()), 500, "internal_error")
+    assert "secret" not in str(told)
 
 
 def test_the_faults_of_a_body_are_named_up_to_a_hundred_and_counted_beyond(api: Api, kept: Home) -> None:
