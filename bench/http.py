@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import pathlib
-import secrets
 import selectors
 import socket
-import subprocess
-import sys
 import time
 from typing import Any
 
-import jwt
+import numpy as np
 import uvicorn
 
 from bench.report import Line
+from bench.running import Running, free_port, wait_for
 
 _SECONDS = 2.0
 _ROUNDS = 5
 _CONNECTIONS = 8
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+_POINTS = 96
 
 
 def _bare(port: int, body: bytes) -> None:
@@ -80,64 +73,34 @@ def requests_per_s(port: int, request: bytes, seconds: float) -> float:
     return done / spent
 
 
-def _wait(port: int) -> None:
-    until = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-
-
 def measure(database: pathlib.Path, household: str, day: str, next_day: str) -> list[Line]:
     """The 96 points of a day, from a running service with one worker."""
-    key, port = secrets.token_hex(64), _free_port()
-    environment = {"DATABASE_URL": f"sqlite:///{database}", "JWT_SIGN_KEY": key, "PORT": str(port)}
-    service = subprocess.Popen(
-        [sys.executable, "-m", "statistics_manager_service"], env={**environment, "LOG_LEVEL": "WARNING"}
+    bare_port = free_port()
+    path = (
+        f"/api/statistics/households/{household}/statistics"
+        f"?measures=energy_import&group_by=15_mins&start={day}&end={next_day}"
     )
-    bare_port = _free_port()
-    bare: multiprocessing.Process | None = None
-    try:
-        _wait(port)
-        token = jwt.encode({"sub": "bench", "scope": "service", "exp": int(time.time()) + 3600}, key, algorithm="HS512")
-        path = (
-            f"/api/statistics/households/{household}/statistics"
-            f"?measures=energy_import&group_by=15_mins&start={day}&end={next_day}"
-        )
+    ours, theirs = [], []
+    with Running(database) as service:
         request = (
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {service.token()}\r\n"
             "Accept: application/json\r\n\r\n"
         ).encode()
-        with socket.create_connection(("127.0.0.1", port)) as connection:
+        with socket.create_connection(("127.0.0.1", service.port)) as connection:
             connection.sendall(request)
             body = _answer(connection)
-        assert body.count(b'"start":"') == 97, body[:200]  # 96 buckets, and the question itself
+        assert body.count(b'"start":"') == _POINTS + 1, body[:200]  # the buckets, and the question itself
         bare = multiprocessing.get_context("spawn").Process(target=_bare, args=(bare_port, body), daemon=True)
         bare.start()
-        _wait(bare_port)
-        ours, theirs = [], []
-        for _ in range(_ROUNDS):
-            ours.append(requests_per_s(port, request, _SECONDS))
-            theirs.append(requests_per_s(bare_port, request, _SECONDS))
-    finally:
-        service.terminate()
-        service.wait(30)
-        if bare is not None:
+        try:
+            wait_for(bare_port)
+            for _ in range(_ROUNDS):
+                ours.append(requests_per_s(service.port, request, _SECONDS))
+                theirs.append(requests_per_s(bare_port, request, _SECONDS))
+        finally:
             bare.terminate()
             bare.join(30)
-    mine, other = sorted(ours)[_ROUNDS // 2], sorted(theirs)[_ROUNDS // 2]
+    mine, other = float(np.median(ours)), float(np.median(theirs))
     ratio = mine / other
-    return [
-        Line(
-            "96 points of a day, one worker",
-            f"{mine:.0f}/s",
-            f"bare ASGI {other:.0f}/s",
-            ratio,
-            "≥ 0.4×",
-            ratio >= 0.4,
-        )
-    ]
+    what = f"{_POINTS} points of a day, one worker"
+    return [Line(what, f"{mine:.0f}/s", f"bare ASGI {other:.0f}/s", ratio, "≥ 0.4×", ratio >= 0.4)]

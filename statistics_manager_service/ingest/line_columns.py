@@ -30,10 +30,15 @@ Texts = Any  # an Arrow array of strings
 Columns = tuple[str, str, Int64, Float64, Int64]
 
 
-def regular_columns(body: bytes, known_fields: Container[str], is_head: Callable[[str], bool]) -> list[Columns] | None:
-    """The series of a body, instants in the precision of the request; None where any line is not regular.
+def regular_columns(
+    body: bytes,
+    known_fields: Container[str],
+    is_head: Callable[[str], bool],
+    in_us: Callable[[Int64], Int64],
+) -> list[Columns] | None:
+    """The series of a body; None where any line is not regular.
 
-    is_head: whether a text is a measurement with tags, and no comment.
+    is_head: whether a text is a measurement with tags, and no comment. in_us: instants in microseconds.
     """
     if body.count(b"\n") < _FEWEST_LINES or body[:1] in b" \n#" or any(mark in body for mark in _IRREGULAR):
         return None
@@ -41,7 +46,7 @@ def regular_columns(body: bytes, known_fields: Container[str], is_head: Callable
         table = _cut(body)
         names, texts = _fields(table.column("fields").combine_chunks())
         value = _numbers(texts)
-        at = _whole_numbers(table.column("at").combine_chunks()).to_numpy()
+        at = in_us(_whole_numbers(table.column("at").combine_chunks()).to_numpy())
     except (pa.ArrowInvalid, ValueError):
         return None
     fields = names.dictionary_encode()
@@ -103,13 +108,17 @@ def _numbers(texts: Texts) -> Float64:
     """The numbers of 1.5 or, where all are so, of 42i. Raises ArrowInvalid, ValueError."""
     if compute.all(compute.ends_with(texts, "i")).as_py():
         return np.asarray(_whole_numbers(compute.utf8_slice_codeunits(texts, 0, -1)).to_numpy(), np.float64)
-    if compute.any(compute.match_substring_regex(texts, "[^0-9.eE-]")).as_py():
-        raise ValueError("a value is not written as a plain number")
+    _only(b"0123456789.eE-", texts)
     return np.asarray(texts.cast(pa.float64()).to_numpy(), np.float64)
 
 
 def _whole_numbers(texts: Texts) -> Any:
     """As 64 bits. Raises ValueError, ArrowInvalid for anything but digits: Arrow alone would read 0x10 as well."""
-    if compute.any(compute.match_substring_regex(texts, "[^0-9-]")).as_py():
-        raise ValueError("this is not written as a plain whole number")
+    _only(b"0123456789-", texts)
     return texts.cast(pa.int64())
+
+
+def _only(allowed: bytes, texts: Texts) -> None:
+    """Raises ValueError where a character is none of some."""
+    if texts.buffers()[2].to_pybytes().translate(None, allowed):
+        raise ValueError("this is not written as a plain number")

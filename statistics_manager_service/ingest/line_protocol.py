@@ -52,10 +52,12 @@ def decode_line_protocol(
     if precision not in _PER_S:
         raise _invalid("precision", f"{precision[:20]!r} is no precision; there are {', '.join(_PER_S)}")
     per_s = _PER_S[precision]
-    regular = regular_columns(body, known_fields, lambda text: _told_head(text) is not None)
+    regular = regular_columns(
+        body, known_fields, lambda text: _told_head(text) is not None, lambda at: _in_us(at, per_s)
+    )
     if regular is not None:
         return [
-            TelemetrySeries(*(_told_head(head) or ("", {})), field, _in_us(at, per_s), value, line)
+            TelemetrySeries(*(_told_head(head) or ("", {})), field, at, value, line)
             for head, field, at, value, line in regular
         ], []
     try:

@@ -20,8 +20,8 @@ DONGLE, SMART_METER, GRID = "dongle", "meter", "grid"
 class Directory(Protocol):
     """Where households are looked up."""
 
-    def household(self, household: str) -> Household | None:
-        """By its id."""
+    def households_by_id(self, households: Sequence[str]) -> dict[str, Household]:
+        """Those of some ids that there are."""
         ...
 
     def household_by_api_key(self, api_key: str) -> Household | None:
@@ -41,12 +41,13 @@ def resolve_series(
     Tags `household` and `meter` win; else the measurement is the key of a dongle or the id of a smart meter.
     """
     owners: dict[tuple[str, str | None, str | None], tuple[Household, str] | str] = {}
+    tagged = directory.households_by_id(sorted({one.tags["household"] for one in series if "household" in one.tags}))
     readings: list[WireReadings] = []
     refused: dict[int, RefusedLine] = {}
     for one in series:
         key = (one.measurement, one.tags.get("household"), one.tags.get("meter"))
         if key not in owners:
-            owners[key] = _owner(*key, directory)
+            owners[key] = _owner(*key, tagged, directory)
         owner = owners[key]
         if isinstance(owner, str):
             for line in one.line.tolist():
@@ -57,13 +58,17 @@ def resolve_series(
 
 
 def _owner(
-    measurement: str, household: str | None, meter: str | None, directory: Directory
+    measurement: str,
+    household: str | None,
+    meter: str | None,
+    tagged: dict[str, Household],
+    directory: Directory,
 ) -> tuple[Household, str] | str:
     """The household and the meter, or the sentence that says why there is none."""
     if meter is not None and check_name(meter, "meter"):
         return check_name(meter, "meter")[0].why
     if household is not None:
-        found = directory.household(household)
+        found = tagged.get(household)
         if found is None:
             return f"there is no household {household[:80]!r}; register it first"
         return found, meter or GRID

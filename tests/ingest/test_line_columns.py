@@ -104,7 +104,7 @@ def test_a_body_is_read_as_its_lines_are(lines: list[str], precision: str, ends_
 )
 def test_a_regular_body_is_read_by_columns(fields: str) -> None:
     body = "\n".join(f"m,household=h_{i % 3} {fields} {i}" for i in range(LINES)).encode()
-    found = regular_columns(body, KNOWN, lambda _: True)
+    found = regular_columns(body, KNOWN, lambda _: True, lambda at: at)
     assert found is not None
     assert sum(len(at) for _, _, at, _, _ in found) == LINES * (fields.count(",") + 1)
 
@@ -115,4 +115,4 @@ def test_a_regular_body_is_read_by_columns(fields: str) -> None:
 )
 def test_a_body_with_an_irregular_line_is_not(line: str) -> None:
     lines = [f"m,household=h voltage=1 {i}" for i in range(LINES)]
-    assert regular_columns("\n".join([*lines, line]).encode(), KNOWN, lambda _: True) is None
+    assert regular_columns("\n".join([*lines, line]).encode(), KNOWN, lambda _: True, lambda at: at) is None

@@ -1,0 +1,44 @@
+"""`python -m bench [ingest|answers|http|size …]`: prints each speed beside a reference of the same run."""
+
+from __future__ import annotations
+
+import pathlib
+import platform
+import sys
+import tempfile
+
+import numpy as np
+
+from bench import answers, http, ingest, size
+from bench.report import print_lines
+
+PARTS = ("ingest", "answers", "http", "size")
+
+
+def main(wanted: list[str]) -> None:
+    """Measure the parts that are named, all unless any is."""
+    unknown = [part for part in wanted if part not in PARTS]
+    if unknown:
+        raise SystemExit(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    parts = wanted or PARTS
+    print(f"Python {platform.python_version()}, NumPy {np.__version__}, SQLite, one process; medians, in turns")
+    with tempfile.TemporaryDirectory(prefix="statistics-bench-") as name:
+        folder = pathlib.Path(name)
+        if "ingest" in parts or "size" in parts:
+            lines = ingest.measure(folder)
+            if "ingest" in parts:
+                print_lines("Ingest, durable: readings a second", lines)
+        if {"answers", "http", "size"} & set(parts):
+            store, held = answers.fill(folder)
+            if "answers" in parts:
+                print_lines("Answers, store to JSON bytes, warm", answers.measure(store, held))
+            store.close()
+            if "http" in parts:
+                lines = http.measure(folder / "answers.sqlite3", "quarters", "2022-06-01", "2022-06-02")
+                print_lines("HTTP: requests a second", lines)
+        if "size" in parts:
+            print_lines("Size on disk", size.measure(folder / "bulk.sqlite3", folder / "answers.sqlite3"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
