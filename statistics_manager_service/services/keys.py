@@ -2,39 +2,73 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import jwt
+import structlog
 
+from statistics_manager_service.core.units import S_PER_HOUR
 from statistics_manager_service.errors import Unavailable
 
-_TIMEOUT_S = 5
+_LOG = structlog.get_logger()
+_TIMEOUT_S: Final = 3
+_FRESH_S: Final = 300
+#: While the issuer is ill, the keys that it last told count so long; then nobody is let in.
+_LONGEST_S: Final = S_PER_HOUR
+#: A token of an unknown key is no reason to ask more often: anyone can make one.
+_PAUSE_S: Final = 5
+_ILL: Final = (jwt.PyJWTError, http.client.HTTPException, OSError, ValueError, TypeError, AttributeError, KeyError)
 
 
 class PublicKeys:
-    """The keys of a JWKS at a URL (kept, and asked again for an unknown key id) or in a file."""
+    """The keys of a JWKS at a URL or in a file; it is read again for an unknown key, and every five minutes.
 
-    def __init__(self, source: str) -> None:
-        self._client: jwt.PyJWKClient | None = None
+    clock_s tells a time that never goes back.
+    """
+
+    def __init__(self, source: str, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._source, self._clock_s = source, clock_s
         self._keys: dict[str | None, Any] = {}
-        if source.startswith(("https://", "http://")):
-            self._client = jwt.PyJWKClient(source, timeout=_TIMEOUT_S)
-        else:
-            found = jwt.PyJWKSet.from_dict(json.loads(Path(source).read_text()))
-            self._keys = {one.key_id: one.key for one in found.keys}
+        self._told_s = self._asked_s = float("-inf")
+        if not self._is_remote:
+            self._ask()  # a file that can't be read is better told at the start
+
+    @property
+    def _is_remote(self) -> bool:
+        return self._source.startswith(("https://", "http://"))
 
     def key_of(self, token: str) -> Any:
         """The key that a token names. Raises jwt.PyJWTError where there is none, Unavailable where it can't be had."""
-        if self._client is not None:
+        key_id, now_s = jwt.get_unverified_header(token).get("kid"), self._clock_s()
+        known = self._named(key_id)
+        if (known is None or now_s - self._told_s > _FRESH_S) and now_s - self._asked_s >= _PAUSE_S:
             try:
-                return self._client.get_signing_key_from_jwt(token).key
-            except jwt.PyJWKClientConnectionError as error:
-                raise Unavailable("the keys of tokens can't be fetched at the moment") from error
-        key_id = jwt.get_unverified_header(token).get("kid")
-        if key_id not in self._keys and len(self._keys) == 1 and key_id is None:
+                self._ask()
+            except _ILL as error:
+                _LOG.warning("keys_of_tokens_not_read", source=self._source, reason=str(error))
+            known = self._named(key_id)
+        if known is not None and now_s - self._told_s <= _LONGEST_S:
+            return known
+        if self._told_s < self._asked_s:
+            raise Unavailable("the keys of tokens can't be fetched at the moment", _PAUSE_S)
+        raise jwt.InvalidTokenError("no such key")
+
+    def _named(self, key_id: Any) -> Any:
+        if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
-        if key_id not in self._keys:
-            raise jwt.InvalidTokenError("no such key")
-        return self._keys[key_id]
+        return self._keys.get(key_id)
+
+    def _ask(self) -> None:
+        """Read the keys. Raises one of _ILL."""
+        self._asked_s = self._clock_s()
+        if self._is_remote:
+            told = jwt.PyJWKClient(self._source, cache_jwk_set=False, timeout=_TIMEOUT_S).fetch_data()
+        else:
+            told = json.loads(Path(self._source).read_text())
+        self._keys = {one.key_id: one.key for one in jwt.PyJWKSet.from_dict(told).keys}
+        self._told_s = self._asked_s

@@ -21,6 +21,8 @@ from statistics_manager_service.services.ports import DeviceToken, Household, St
 DEVICE_PREFIX = "smd_"
 LONGEST_TOKEN = 8192
 _CACHED = 4096
+#: A token is verified again after so long, so that those of a key that was withdrawn end.
+_CACHED_S = 300
 
 
 class Keys(Protocol):
@@ -109,7 +111,8 @@ class Tokens:
         if not isinstance(subject, str) or not subject:
             raise NotAuthenticated("the token's sub is not a name")
         caller = SERVICE if _is_service(claims.get("scope")) else Caller(Role.HOUSEHOLD, subject)
-        return _Verified(caller, float(expires) + self._leeway_s)
+        until_s = min(float(expires) + self._leeway_s, self._now_us() / US_PER_S + _CACHED_S)
+        return _Verified(caller, until_s)
 
     def _device(self, text: str) -> Caller:
         token_id, _, secret = text.removeprefix(DEVICE_PREFIX).partition("_")
