@@ -31,6 +31,8 @@ router = APIRouter(tags=["FlexiHome"])
 
 GROUPINGS: Final = ("15_mins", "hourly", "daily", "weekly", "monthly", "yearly")
 JSON: Final = "application/json"
+#: Values of an answer: some 90 MB of JSON.
+MOST_VALUES: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,22 @@ Grouping = Annotated[str, Query(description="One of " + ", ".join(GROUPINGS))]
 Timezone = Annotated[str | None, Query(description="IANA zone of the buckets; UTC unless given.")]
 
 
-def user_list(user_ids: Sequence[str]) -> list[str]:
-    """The ids of the query, each once. Raises BadInput where there is none."""
+def user_list(user_ids: Sequence[str], most: int) -> list[str]:
+    """The ids of the query, each once. Raises BadInput where there is none, or too many."""
     ids = list(dict.fromkeys(part.strip() for text in user_ids for part in text.split(",") if part.strip()))
     if not ids:
         raise BadInput.of([Fault("user_ids", "no user is named")])
+    if len(ids) > most:
+        raise BadInput.of([Fault("user_ids", f"{len(ids)} users are named; at most {most} are answered at once")])
     return ids
+
+
+def check_size(users: int, asked: Period) -> None:
+    """Raises BadInput where the answer would be too large to be worked out at once."""
+    buckets = len(asked.calendar.edges_us) - 1
+    if users * buckets > MOST_VALUES:
+        why = f"{users} users over {buckets} buckets are more than {MOST_VALUES} values; ask for fewer at a time"
+        raise BadInput.of([Fault("user_ids", why)])
 
 
 def period(start_date: str, end_date: str | None, group_by: str, timezone: str | None, now_us: int) -> Period:
@@ -107,10 +119,11 @@ def _add_historic(one: Endpoint) -> None:
         timezone: Timezone = None,
     ) -> Response:
         services = services_of(request)
-        ids = user_list(user_ids)
+        ids = user_list(user_ids, services.settings.max_households_per_query)
         for user in ids:
             require_read(who, user)
         asked = period(start_date, end_date, group_by, timezone, services.asking.now_us())
+        check_size(len(ids), asked)
 
         def answer() -> bytes:
             parts = []
@@ -125,7 +138,7 @@ def _add_historic(one: Endpoint) -> None:
 
     async def last(request: Request, user_ids: UserIds, who: Annotated[Caller, Depends(caller)]) -> Response:
         services = services_of(request)
-        ids = user_list(user_ids)
+        ids = user_list(user_ids, services.settings.max_households_per_query)
         for user in ids:
             require_read(who, user)
 
@@ -134,7 +147,7 @@ def _add_historic(one: Endpoint) -> None:
             items = []
             for user, newest in FlexiHome(services.store).newest(ids, one.measure, kind):
                 at_us = 0 if newest is None else newest.at_us
-                value = None if newest is None else newest.value_milli / MILLI
+                value = None if newest is None else round(newest.value_milli / MILLI, 2)
                 items.append({"user_id": user, "timestamp": _label(at_us), "value": value, "units": one.units})
             return orjson.dumps(items)
 
@@ -216,10 +229,11 @@ async def forecast_vs_real(
     """The measured energy of each bucket, kWh, beside the stored forecast; `forecast` is empty where none is stored."""
     services = services_of(request)
     own = [who.household] if who.household is not None else []
-    ids = user_list(user_ids or own)
+    ids = user_list(user_ids or own, services.settings.max_households_per_query)
     for user in ids:
         require_read(who, user)
     asked = period(start_date, end_date, group_by, timezone, services.asking.now_us())
+    check_size(len(ids), asked)
 
     def answer() -> bytes:
         found = FlexiHome(services.store).columns(ids, "energy_import", asked)
