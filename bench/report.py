@@ -27,11 +27,11 @@ class Line:
 
 
 def paired(ours: Work, reference: Work, rounds: int) -> tuple[float, float]:
-    """Median seconds of both, measured in turns, so that whatever else the machine does hits both alike."""
-    ours(), reference()
+    """Median seconds of both, warm, measured in turns, so that whatever else the machine does hits both alike."""
     mine, theirs = [], []
     for _ in range(rounds):
         for work, times in ((ours, mine), (reference, theirs)):
+            work()  # the other one has had the processor's caches
             begin = time.perf_counter()
             work()
             times.append(time.perf_counter() - begin)

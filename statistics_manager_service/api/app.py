@@ -9,7 +9,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import Receive, Scope, Send
 
 from statistics_manager_service import __version__
-from statistics_manager_service.api import flexihome, health, households, producers, readings, statistics
+from statistics_manager_service.api import exporting, flexihome, health, households, producers, readings, statistics
 from statistics_manager_service.api.direct import Direct
 from statistics_manager_service.api.errors import handle_errors
 from statistics_manager_service.api.middleware import Around
@@ -52,7 +52,14 @@ def create_app(services: AppServices) -> Service:
         static_url=f"{BASE_PATH}/docs-static",
     )
     app.state.services = services
-    for router in (statistics.router, flexihome.router, readings.router, households.router, producers.router):
+    for router in (
+        statistics.router,
+        flexihome.router,
+        readings.router,
+        households.router,
+        exporting.router,
+        producers.router,
+    ):
         app.include_router(router, prefix=BASE_PATH)
     app.include_router(health.router, prefix=BASE_PATH)
     app.include_router(health.router, include_in_schema=False)

@@ -189,6 +189,7 @@ class ReadingsQuery(BaseModel):
         None, description="plausible, glitch, suspect, held, reset, rollover or overlap.", examples=["glitch"]
     )
     limit: int = Field(1000, ge=1, le=100_000, description="At most so many readings a channel.")
+    revisions: bool = Field(False, description="Also the earlier values that corrections have replaced.")
 
 
 @router.get(
@@ -216,17 +217,28 @@ async def meter_readings(
         end_us = 2**62 if query.end is None else parse_moment(query.end, zone, "end")
         if end_us <= start_us:
             raise BadInput.of([Fault("end", "the end is not after the start")])
-        pages = services.asking.readings(household, meter, query.quantity, start_us, end_us, query.verdict, query.limit)
-        return orjson.dumps({"household": household, "meter": meter, "channels": [_page_json(page) for page in pages]})
+        pages = services.asking.readings(
+            household,
+            meter,
+            query.quantity,
+            start_us,
+            end_us,
+            query.verdict,
+            query.limit,
+            with_revisions=query.revisions,
+        )
+        return orjson.dumps(
+            {"household": household, "meter": meter, "channels": [_page_json(page, query.revisions) for page in pages]}
+        )
 
     return Response(await run(services, answer, short=False), media_type=FORMATS["json"])
 
 
-def _page_json(page: Page) -> dict[str, Any]:
+def _page_json(page: Page, with_revisions: bool) -> dict[str, Any]:
     channel = page.channel
     factor = factor_of(channel.quantity, channel.unit)
     more = None if page.more_us is None else iso_labels(_column([page.more_us]), None)[0]
-    return {
+    out: dict[str, Any] = {
         "quantity": channel.quantity,
         "kind": channel.kind,
         "unit": channel.unit,
@@ -236,6 +248,14 @@ def _page_json(page: Page) -> dict[str, Any]:
         "provisional": page.provisional,
         "next": more,
     }
+    if with_revisions:
+        revisions = page.revisions
+        out["revisions"] = {
+            "at": iso_labels(_column([one.at_us for one in revisions]), None),
+            "value": [one.value_milli / factor for one in revisions],
+            "replaced": iso_labels(_column([one.replaced_us for one in revisions]), None),
+        }
+    return out
 
 
 def _column(values: list[int]) -> Int64:

@@ -32,6 +32,8 @@ from statistics_manager_service.ingest.columns import (
 
 _NEEDED: Final = ("household", "meter", "quantity", "at", "value")
 _WORDS: Final = ("household", "meter", "quantity", "kind", "unit", "interval", "stamp")
+#: Of an exported file; it is passed over, as verdicts follow from the readings.
+_VERDICT: Final = "verdict"
 _UNKNOWN: Final = np.iinfo(np.int64).min
 #: A few kilobytes of Parquet or Arrow can tell any number of equal rows.
 MOST_ROWS: Final = 4_000_000
@@ -80,7 +82,7 @@ def decode_table(table: pa.Table, first_row: int = 0) -> Decoded:
     faults += [
         Fault(name[:60], f"no such column; there are {', '.join((*_WORDS, 'at', 'value'))}")
         for name in names
-        if name not in (*_WORDS, "at", "value")
+        if name not in (*_WORDS, "at", "value", _VERDICT)
     ]
     faults += [Fault(name, "this column stands twice") for name in {n for n in names if names.count(n) > 1}]
     faults += [

@@ -17,7 +17,7 @@ from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.measuring import MEASURES, Column, Measurer, columns_of_each, needed
-from statistics_manager_service.services.ports import Channel, Household, ReadView, Store
+from statistics_manager_service.services.ports import Channel, Household, ReadView, Revision, Store
 from statistics_manager_service.services.totals import Totals
 
 _MOST_NAMED = 10
@@ -63,7 +63,10 @@ class Newest:
 
 @dataclass(slots=True)
 class Page:
-    """Readings of a channel with their verdicts, columns; `more`: the instant to go on from, or None at the end."""
+    """Readings of a channel with their verdicts, columns; `more`: the instant to go on from, or None at the end.
+
+    revisions: values of the page's stretch of time that corrections have replaced, where they were asked for.
+    """
 
     channel: Channel
     at_us: list[int] = field(default_factory=list)
@@ -71,6 +74,7 @@ class Page:
     verdict: list[str] = field(default_factory=list)
     provisional: list[bool] = field(default_factory=list)
     more_us: int | None = None
+    revisions: list[Revision] = field(default_factory=list)
 
 
 @lru_cache(maxsize=256)
@@ -258,6 +262,8 @@ class Asking:
         end_us: int,
         verdict: str | None,
         limit: int,
+        *,
+        with_revisions: bool = False,
     ) -> list[Page]:
         """Readings with start ≤ instant < end of each channel of a meter's quantity, of one verdict if named."""
         if verdict is not None and verdict.upper() not in Verdict.__members__:
@@ -274,7 +280,11 @@ class Asking:
                 raise BadInput.of(
                     [Fault("quantity", f"meter {meter} does not measure {quantity[:60]!r}; it has {there}")]
                 )
-            return [_page(view, channel, start_us, end_us, verdict, limit) for channel in some]
+            pages = [_page(view, channel, start_us, end_us, verdict, limit) for channel in some]
+            for page in pages if with_revisions else []:
+                key = (page.channel.household_no, page.channel.channel_no)
+                page.revisions = view.revisions(*key, start_us, end_us if page.more_us is None else page.more_us)
+            return pages
 
 
 def _sum_known(values: Float64) -> Float64:
