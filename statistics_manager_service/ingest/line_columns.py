@@ -44,28 +44,30 @@ def regular_columns(
         return None
     try:
         table = _cut(body)
-        names, texts = _fields(table.column("fields").combine_chunks())
+        names, name, texts = _fields(table.column("fields").combine_chunks())
         value = _numbers(texts)
         at = in_us(_whole_numbers(table.column("at").combine_chunks()).to_numpy())
     except (pa.ArrowInvalid, ValueError):
         return None
-    fields = names.dictionary_encode()
     heads = table.column("head").combine_chunks().dictionary_encode()
-    known = [name.as_py() in known_fields for name in fields.dictionary]
     told = [head.as_py() for head in heads.dictionary]
-    if not all(known) or not all(map(is_head, told)) or not (np.abs(value) < _MOST).all():
+    if (
+        not all(one in known_fields for one in names)
+        or not all(map(is_head, told))
+        or not (np.abs(value) < _MOST).all()
+    ):
         return None
     lines = np.arange(1, len(at) + 1, dtype=np.int64)
     per_line = len(value) // len(at)
-    code = heads.indices.to_numpy().astype(np.int64).repeat(per_line) * len(known) + fields.indices.to_numpy()
+    code = heads.indices.to_numpy().astype(np.int64).repeat(per_line) * len(names) + name
     order = np.argsort(code, kind="stable")
     at, lines, value = at.repeat(per_line)[order], lines.repeat(per_line)[order], value[order]
     code = code[order]
     cuts = np.flatnonzero(np.diff(code, prepend=-1)).tolist()
     return [
         (
-            told[code[first] // len(known)],
-            fields.dictionary[int(code[first]) % len(known)].as_py(),
+            told[code[first] // len(names)],
+            names[code[first] % len(names)],
             at[first:end],
             value[first:end],
             lines[first:end],
@@ -88,10 +90,17 @@ def _cut(body: bytes) -> pa.Table:
     return pyarrow.csv.read_csv(io.BytesIO(body), **options)
 
 
-def _fields(fields: Texts) -> tuple[Texts, Texts]:
-    """Names and texts of the fields, one line after another. Raises ValueError where lines differ in their number."""
-    several = compute.count_substring(fields, ",")
-    bounds = compute.min_max(several).as_py()
+def _fields(fields: Texts) -> tuple[list[str], Int64 | int, Texts]:
+    """Names of fields; which of them each is, and its text, one line after another.
+
+    Raises ValueError where lines differ in their number of fields, or a field is not name=value.
+    """
+    first = fields[0].as_py().partition("=")[0] + "="
+    if compute.all(compute.starts_with(fields, first)).as_py():  # one and the same field in each line
+        texts = compute.utf8_slice_codeunits(fields, len(first))
+        if b"," not in texts.buffers()[2].to_pybytes():
+            return [first[:-1]], 0, texts
+    bounds = compute.min_max(compute.count_substring(fields, ",")).as_py()
     if bounds["min"] != bounds["max"]:
         raise ValueError("the lines differ in their number of fields")
     if bounds["max"]:
@@ -101,7 +110,8 @@ def _fields(fields: Texts) -> tuple[Texts, Texts]:
         raise ValueError("a field is not name=value")
     flat = compute.list_flatten(parts)
     place = np.arange(0, len(flat), 2)
-    return flat.take(pa.array(place)), flat.take(pa.array(place + 1))
+    names = flat.take(pa.array(place)).dictionary_encode()
+    return names.dictionary.to_pylist(), names.indices.to_numpy(), flat.take(pa.array(place + 1))
 
 
 def _numbers(texts: Texts) -> Float64:
