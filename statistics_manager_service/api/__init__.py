@@ -1,1 +1,1 @@
-"""TODO"""
+"""The REST API: routes, errors, encodings."""

@@ -15,8 +15,9 @@ from statistics_manager_service.core.quantities import QUANTITIES, Dimension, Ki
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.samples import SampleQuarters, integrate, sample_quarters
 from statistics_manager_service.core.units import QUARTERS_PER_DAY, US_PER_S
+from statistics_manager_service.services.correcting import Corrections
 from statistics_manager_service.services.ports import Channel, ProfileRow, Span, WriteView
-from statistics_manager_service.services.stretches import Corrections, Stretch
+from statistics_manager_service.services.stretches import Stretch
 
 
 @dataclass(slots=True)

@@ -16,9 +16,10 @@ from statistics_manager_service.core.quantities import QUANTITIES, Dimension, Ki
 from statistics_manager_service.core.readings import Int64, RefusedReading, WireReadings
 from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.accepting import Accepted, Claim, accept, claim, default_unit, kind_of
+from statistics_manager_service.services.correcting import correct, set_aside_count
 from statistics_manager_service.services.folding import fold_stretches, patch_profiles
 from statistics_manager_service.services.ports import Channel, Household, MeterEvent, Store, WriteView
-from statistics_manager_service.services.stretches import Stretch, correct, events_of, load, packed, set_aside_count
+from statistics_manager_service.services.stretches import Stretch, events_of, load, packed
 
 ChannelKey = tuple[int, str, str, Kind]
 

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The stores: SQLite and PostgreSQL behind one SQL layer."""
