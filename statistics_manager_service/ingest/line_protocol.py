@@ -100,12 +100,12 @@ class _Reader:
 
     def _read_plain(self, number: int, line: str) -> bool:
         """Take a line of three parts with numbers in known fields; False where it is not as plain as that."""
-        parts = line.split(" ")
+        parts = line.removesuffix("\r").split(" ")
         if len(parts) != 3 or "\\" in line or '"' in line or parts[0] not in self._heads:
             return False
         head, fields, stamp = parts
-        if "_" in fields or stamp[:1] == "+" or not (fields.isascii() and stamp.isascii()):
-            return False  # Python reads 1_0, +5 and ١ as numbers, the protocol does not
+        if "_" in fields or not (fields.isascii() and fields.isprintable() and stamp.isascii() and stamp.isdigit()):
+            return False  # Python reads 1_0, +5, ١ and numbers between tabs, the protocol does not
         try:
             at = int(stamp)
             values = []
@@ -120,7 +120,7 @@ class _Reader:
                 values.append((column, value))
         except ValueError:
             return False
-        if "_" in stamp or not -_INT64 <= at < _INT64:
+        if at >= _INT64:
             return False
         for column, value in values:
             column.at.append(at)
