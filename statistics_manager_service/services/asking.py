@@ -17,7 +17,7 @@ from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.measuring import MEASURES, Column, Measurer, columns_of_each, needed
-from statistics_manager_service.services.ports import Channel, Household, ReadView, Revision, Store
+from statistics_manager_service.services.ports import Billing, Channel, Household, ReadView, Revision, Store
 from statistics_manager_service.services.totals import Totals
 
 _MOST_NAMED = 10
@@ -113,7 +113,7 @@ def known_households(view: ReadView, households: Sequence[str]) -> list[Househol
     return [found[one] for one in households]
 
 
-def _parsed(question: Question, zone: str, billing_day: int) -> tuple[tuple[str, ...], Calendar]:
+def _parsed(question: Question, zone: str, billing: Billing) -> tuple[tuple[str, ...], Calendar]:
     """The measures and the buckets; all faults of the question at once."""
     asked = _read(question, zone)
     buckets = calendar(
@@ -122,7 +122,8 @@ def _parsed(question: Question, zone: str, billing_day: int) -> tuple[tuple[str,
         asked.start_us,
         asked.end_us,
         week_start=asked.week_start,
-        billing_day=billing_day,
+        billing_day=billing.day,
+        billing_dates=billing.dates,
     )
     return asked.measures, buckets
 
@@ -184,7 +185,7 @@ class Asking:
         """The measures of one household in buckets. Raises BadInput with all faults of the question, NotFound."""
         with self._store.reading() as view:
             household = known_household(view, household_id)
-            measures, cal = _parsed(question, household.timezone, household.billing_day)
+            measures, cal = _parsed(question, household.timezone, household.billing)
             measurer = Measurer(Totals(view, cal.edges_us), view.channels(household.household_no))
             columns = [measurer.column(measure, question.meter) for measure in measures]
         return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
@@ -201,10 +202,10 @@ class Asking:
             zones = {one.timezone for one in households}
             if question.timezone is None and len(zones) > 1:
                 raise BadInput.of([Fault("timezone", "the households are in several zones; name one for the answer")])
-            billing_days = {one.billing_day for one in households}
-            if question.group_by == GroupBy.BILLING and len(billing_days) > 1:
+            cycles = {one.billing for one in households}
+            if question.group_by == GroupBy.BILLING and len(cycles) > 1:
                 raise BadInput.of([Fault("group_by", "the households have several billing days; ask for each alone")])
-            measures, cal = _parsed(question, zones.pop() if zones else "UTC", min(billing_days, default=1))
+            measures, cal = _parsed(question, zones.pop() if zones else "UTC", next(iter(cycles), Billing()))
             channels = view.channels_of([one.household_no for one in households])
             totals = Totals(view, cal.edges_us)
             totals.fetch([c for some in channels.values() for c in needed(some, measures, question.meter)])

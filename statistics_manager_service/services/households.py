@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -50,6 +51,16 @@ def _existing_zone(name: str) -> str:
     return name
 
 
+def _civil_date(text: str) -> str:
+    try:
+        if date.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
+    raise ValueError(f"{text[:40]!r} is no date such as 2024-01-31")
+
+
+BillingDate = Annotated[str, AfterValidator(_civil_date)]
 PlainText = Annotated[str, AfterValidator(_without_control)]
 Zone = Annotated[str, AfterValidator(_existing_zone)]
 
@@ -70,6 +81,12 @@ class HouseholdSettings(BaseModel):
     )
     register_unit: Literal["Wh", "kWh", "MWh"] = Field("Wh", description="Unit of registers that tell none.")
     billing_day: int = Field(1, ge=1, le=31, description="Day of the month on which a bill begins.")
+    billing_dates: list[BillingDate] | None = Field(
+        None,
+        max_length=600,
+        description="Dates on which bills begin, where they follow no day of the month; they win over billing_day.",
+        examples=[["2024-01-04", "2024-02-06", "2024-03-05"]],
+    )
     contracted_power_kva: float | None = Field(None, gt=0, le=100_000, description="Contracted power, kVA.")
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$", description="ISO 4217 code.", examples=["EUR"])
     postal_code: PlainText | None = Field(None, max_length=16, description="Postal code.")

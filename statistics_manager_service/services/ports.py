@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Protocol
 
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
 
 DEFAULT_GAP_LIMIT_S = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """When bills begin: on a day of each month, or on listed dates, which win where there are any."""
+
+    day: int = 1
+    dates: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,12 @@ class Household:
     contracted_power_kva: float | None = None
     currency: str | None = None
     more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def billing(self) -> Billing:
+        """When its bills begin."""
+        dates = self.more.get("billing_dates") or ()
+        return Billing(self.billing_day, tuple(sorted(date.fromisoformat(text) for text in dates)))
 
 
 @dataclass(frozen=True, slots=True)
