@@ -42,4 +42,4 @@ def repeated_members(text: bytes) -> list[Fault]:
         json.loads(text, object_pairs_hook=once)
     except RecursionError:
         return [Fault("body", "this JSON is nested too deeply")]
-    return [Fault(name[:60], "this member stands twice in one object") for name in repeated]
+    return [Fault(name[:60] or '""', "this member stands twice in one object") for name in repeated]

@@ -48,7 +48,7 @@ def decode_json(body: bytes) -> Decoded:
     if not isinstance(channels, list):
         faults.append(Fault("readings", "a list of channels is missing"))
         channels = []
-    faults += [Fault(name[:60], "no such member") for name in told if name not in _BODY_MEMBERS]
+    faults += [Fault(name[:60] or '""', "no such member") for name in told if name not in _BODY_MEMBERS]
     out = Decoded([], [])
     for i, channel in enumerate(channels):
         where = f"readings[{i}]"

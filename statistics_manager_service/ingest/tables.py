@@ -67,6 +67,7 @@ def decode_parquet(body: bytes) -> Decoded:
         if file.metadata.num_rows > MOST_ROWS:
             raise TooLarge(f"the table has over {MOST_ROWS} rows; send it in parts")
         table = file.read()
+        table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInput.of([Fault("body", f"this is no Parquet file: {str(error)[:200]}")]) from error
     return decode_table(table)
@@ -77,14 +78,19 @@ def decode_table(table: pa.Table, first_row: int = 0) -> Decoded:
 
     Refused rows are named by their number, counted from `first_row`. Raises BadInput with all faults of the channels.
     """
-    names = table.column_names
+    try:
+        names = table.column_names
+    except UnicodeDecodeError as error:
+        raise BadInput.of([Fault("body", "the name of a column is not UTF-8")]) from error
     faults = [Fault(name, "this column is missing") for name in _NEEDED if name not in names]
     faults += [
-        Fault(name[:60], f"no such column; there are {', '.join((*_WORDS, 'at', 'value'))}")
+        Fault(name[:60] or '""', f"no such column; there are {', '.join((*_WORDS, 'at', 'value'))}")
         for name in names
         if name not in (*_WORDS, "at", "value", _VERDICT)
     ]
-    faults += [Fault(name, "this column stands twice") for name in {n for n in names if names.count(n) > 1}]
+    faults += [
+        Fault(name[:60] or '""', "this column stands twice") for name in {n for n in names if names.count(n) > 1}
+    ]
     faults += [
         Fault(name, f"this column holds {column.type}, and not text")
         for name, column in zip(names, table.columns, strict=True)

@@ -253,6 +253,7 @@ BAD_CSV: dict[str, tuple[bytes, str]] = {
     "a column that stands twice": (CSV_HEAD[:-1].encode() + b",value\n", "twice"),
     "rows of another length": (CSV_HEAD.encode() + b"a,b,c\n", "CSV"),
     "not UTF-8": (CSV_HEAD.encode() + b"\xff\xfe,grid,energy_import,,,2024-05-10T10:00:00Z,1\n", "CSV"),
+    "a header that is not UTF-8": (b"\xff" + CSV_HEAD.encode(), "UTF-8"),
     "a NUL in a name": (CSV_HEAD.encode() + b"HOME,gr\0id,energy_import,,,2024-05-10T10:00:00Z,1\n", "meter"),
     "an unknown quantity": (CSV_HEAD.encode() + b"HOME,grid,gas,,,2024-05-10T10:00:00Z,1\n", "row 2.quantity"),
     "an unknown unit": (CSV_HEAD.encode() + b"HOME,grid,voltage,,kWh,2024-05-10T10:00:00Z,1\n", "row 2.unit"),
