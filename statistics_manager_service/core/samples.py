@@ -12,6 +12,7 @@ from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import MILLI, QUARTER_US, S_PER_HOUR, US_PER_MS, US_PER_S
 
 _QUARTER_MS = QUARTER_US // US_PER_MS
+_SAFE = 2.0**62  # a product below it fits 64 bits
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ def integrate(
         left = np.maximum(piece_quarter * _QUARTER_MS, start[piece])
         right = np.minimum((piece_quarter + 1) * _QUARTER_MS, end[piece])
         low, rise, whole = power_milliw[pair][piece], np.diff(power_milliw)[pair][piece], (end - start)[piece]
-        sides = [low + rise * (side - start[piece]) // np.maximum(whole, 1) for side in (left, right)]
+        sides = [low + _part_of(rise, side - start[piece], whole) for side in (left, right)]
         channel = owner[pair][piece]
         slot = piece_quarter - first_quarter[channel]
         inside = (slot >= 0) & (slot < quarter_count[channel]) & (right > left)
@@ -90,3 +91,14 @@ def integrate(
     hour = 2 * S_PER_HOUR * US_PER_S // US_PER_MS
     energy = (area + hour // 2) // hour
     return Quarters(energy, measured_s, np.zeros(size, np.int64), out_offsets)
+
+
+def _part_of(rise: Int64, part: Int64, whole: Int64) -> Int64:
+    """rise × part / whole, rounded down, exact: (n,) int64 each, 0 <= part <= whole."""
+    whole = np.maximum(whole, 1)
+    if float(np.abs(rise).max(initial=0)) * float(whole.max(initial=0)) < _SAFE:
+        share: Int64 = rise * part // whole
+        return share
+    # a huge power beside a long gap: Python's integers hold the product
+    exact = [r * p // w for r, p, w in zip(rise.tolist(), part.tolist(), whole.tolist(), strict=True)]
+    return np.array(exact, np.int64)
