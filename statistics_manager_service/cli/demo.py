@@ -84,11 +84,13 @@ def _print_links(settings: Settings, found: list[DemoHome]) -> None:
         raise StatisticsError("the demo has no key")
     now_s = int(time.time())
     base = f"http://{settings.host}:{settings.port}/api/statistics"
-    print(f"\nThe API, to try it out:  {base}/docs\n")
+    print(f"\nThe API, to try it out:  {base}/docs")
+    print("There, Authorize takes one of these tokens, each of one home:\n")
     year = time.gmtime(now_s).tm_year
     for home in found:
         claims = {"sub": home.id, "iat": now_s, "exp": now_s + _TOKEN_DAYS * S_PER_DAY}
         token = jwt.encode(claims, key.get_secret_value(), algorithm="HS512")
         query = f"measures=energy_import&group_by=monthly&start={year - 1}-11-01&end={year + 1}-01-01"
         print(f"{home.id}: {home.about}")
+        print(f"  {token}")
         print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/statistics?{query}'\n")
