@@ -14,6 +14,7 @@ from rich.progress import Progress
 from statistics_manager_service import bootstrap
 from statistics_manager_service.cli.demo import demo
 from statistics_manager_service.cli.importing import import_file
+from statistics_manager_service.cli.openapi import openapi
 from statistics_manager_service.core.units import S_PER_HOUR
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.services.verifying import rebuild as rebuild_store
@@ -26,6 +27,7 @@ token_app = typer.Typer(no_args_is_help=True, help="Tokens of devices and of the
 app.add_typer(token_app, name="token")
 app.command("demo")(demo)
 app.command("import")(import_file)
+app.command("openapi")(openapi)
 
 Household = Annotated[str, typer.Option(help="Id of the household.")]
 OnlyHousehold = Annotated[str | None, typer.Option(help="This household alone.")]
