@@ -16,7 +16,7 @@ def openapi(
     file: Annotated[Path | None, typer.Argument(help="Where to write it; unless given, it is printed.")] = None,
 ) -> None:
     """Write the OpenAPI document of the API. Neither a store nor a key is needed."""
-    described = bootstrap.create_app(Settings(trust_unauthenticated=True)).openapi()
+    described = bootstrap.create_app(Settings(trust_unauthenticated=True, database_url="sqlite://")).openapi()
     text = orjson.dumps(described, option=orjson.OPT_INDENT_2).decode()
     if file is None:
         print(text)
