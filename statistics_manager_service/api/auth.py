@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 from statistics_manager_service.services.access import Caller
+from statistics_manager_service.services.app import AppServices
 
 #: For the OpenAPI document, so that its page lets people authorize; the header itself is read below.
 _TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="A JWT, or a device token.")
@@ -17,5 +19,10 @@ async def caller(
     request: Request, _told: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None
 ) -> Caller:
     """Who calls. Raises NotAuthenticated."""
-    found: Caller = request.app.state.services.tokens.caller(request.headers.get("authorization"))
-    return found
+    services: AppServices = request.app.state.services
+    header = request.headers.get("authorization")
+    known = services.tokens.known(header)
+    if known is not None:
+        return known
+    # a new token may need its issuer's keys from far away, or a store's answer: others must not wait for that
+    return await run_in_threadpool(services.tokens.caller, header)

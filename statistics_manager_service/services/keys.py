@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ _FRESH_S: Final = 300
 #: While the issuer is ill, the keys that it last told count so long; then nobody is let in.
 _LONGEST_S: Final = S_PER_HOUR
 #: A token of an unknown key is no reason to ask more often: anyone can make one.
-_PAUSE_S: Final = 5
+PAUSE_S: Final = 5
 _ILL: Final = (jwt.PyJWTError, http.client.HTTPException, OSError, ValueError, TypeError, AttributeError, KeyError)
 
 
@@ -35,6 +36,7 @@ class PublicKeys:
         self._source, self._clock_s = source, clock_s
         self._keys: dict[str | None, Any] = {}
         self._told_s = self._asked_s = float("-inf")
+        self._asking = threading.Lock()
         if not self._is_remote:
             self._ask()  # a file that can't be read is better told at the start
 
@@ -43,10 +45,17 @@ class PublicKeys:
         return self._source.startswith(("https://", "http://"))
 
     def key_of(self, token: str) -> Any:
-        """The key that a token names. Raises jwt.PyJWTError where there is none, Unavailable where it can't be had."""
-        key_id, now_s = jwt.get_unverified_header(token).get("kid"), self._clock_s()
+        """The key that a token names. Raises jwt.PyJWTError where there is none, Unavailable where it can't be had.
+
+        Callers at the same time wait for one answer of the issuer.
+        """
+        key_id = jwt.get_unverified_header(token).get("kid")
+        with self._asking:
+            return self._key_of(key_id, self._clock_s())
+
+    def _key_of(self, key_id: Any, now_s: float) -> Any:
         known = self._named(key_id)
-        if (known is None or now_s - self._told_s > _FRESH_S) and now_s - self._asked_s >= _PAUSE_S:
+        if (known is None or now_s - self._told_s > _FRESH_S) and now_s - self._asked_s >= PAUSE_S:
             try:
                 self._ask()
             except _ILL as error:
@@ -55,7 +64,7 @@ class PublicKeys:
         if known is not None and now_s - self._told_s <= _LONGEST_S:
             return known
         if self._told_s < self._asked_s:
-            raise Unavailable("the keys of tokens can't be fetched at the moment", _PAUSE_S)
+            raise Unavailable("the keys of tokens can't be fetched at the moment", PAUSE_S)
         raise jwt.InvalidTokenError("no such key")
 
     def _named(self, key_id: Any) -> Any:

@@ -70,15 +70,20 @@ class Tokens:
         self._trust_unauthenticated = trust_unauthenticated
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
 
+    def known(self, authorization: str | None) -> Caller | None:
+        """Who an Authorization header speaks for, where that needs no key and no store; else None."""
+        if authorization is None:
+            return SERVICE if self._trust_unauthenticated else None
+        verified = self._verified.get(authorization)
+        return verified.caller if verified is not None and self._now_us() / US_PER_S < verified.expires_s else None
+
     def caller(self, authorization: str | None) -> Caller:
         """Who an Authorization header speaks for. Raises NotAuthenticated."""
+        known = self.known(authorization)
+        if known is not None:
+            return known
         if authorization is None:
-            if self._trust_unauthenticated:
-                return SERVICE
             raise NotAuthenticated("a token is needed: Authorization: Bearer …")
-        known = self._verified.get(authorization)
-        if known is not None and self._now_us() / US_PER_S < known.expires_s:
-            return known.caller
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() not in ("bearer", "token") or not token or len(token) > LONGEST_TOKEN or not token.isascii():
             raise NotAuthenticated("the Authorization header is not of the form: Bearer …")

@@ -10,6 +10,7 @@ import pathlib
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ from homes import Api, Home, expect_error
 from servers import RunningService
 
 from statistics_manager_service.errors import Unavailable
-from statistics_manager_service.services.keys import PublicKeys
+from statistics_manager_service.services.keys import PAUSE_S, PublicKeys
 
 MAKERS = {
     "RS256": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
@@ -68,11 +69,13 @@ class Issuer:
 
     def __init__(self) -> None:
         self.body, self.status, self.asked, self.hangs_up = b"", 200, 0, False
+        self.delay_s = 0.0
         issuer = self
 
         class Answer(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.asked += 1
+                time.sleep(issuer.delay_s)
                 if issuer.hangs_up:
                     self.close_connection = True
                     return
@@ -301,6 +304,23 @@ def test_unknown_keys_do_not_make_the_service_ask_the_issuer_each_time(issuer: I
     strangers = [Key("ES256", f"stranger-{i}") for i in range(20)]
     assert {status(follower, one.sign()) for one in strangers} == {401}
     assert issuer.asked <= 2
+
+
+def test_a_slow_issuer_does_not_make_others_wait(issuer: Issuer, follower: Api) -> None:
+    key, stranger = Key("ES256", "one"), Key("ES256", "two")
+    issuer.publish(key)
+    known = key.sign()
+    assert status(follower, known) == 200
+    time.sleep(PAUSE_S + 0.1)  # an unknown key is looked for again by then
+    issuer.delay_s = 2.5
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(status, Api(follower.service), stranger.sign())
+        while issuer.asked < 2:
+            time.sleep(0.01)
+        began = time.monotonic()
+        assert [status(follower, known) for _ in range(5)] == [200] * 5
+        assert time.monotonic() - began < 1.5
+        assert slow.result() == 401
 
 
 @pytest.mark.parametrize("illness", ["hangs up", "error", "no JSON", "no keys", "a list", "gone"])
