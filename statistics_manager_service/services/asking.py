@@ -21,6 +21,8 @@ from statistics_manager_service.services.ports import Billing, Channel, Househol
 from statistics_manager_service.services.totals import Totals
 
 _MOST_NAMED = 10
+#: Of one answer: households × measures × buckets. So many take some hundred megabytes on the way out.
+MOST_VALUES = 4_000_000
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: What `group_by` may be here; seven-day windows are FlexiHome's own meaning of weekly.
 GROUPINGS = tuple(one.value for one in GroupBy if one is not GroupBy.WINDOWS)
@@ -113,7 +115,7 @@ def known_households(view: ReadView, households: Sequence[str]) -> list[Househol
     return [found[one] for one in households]
 
 
-def _parsed(question: Question, zone: str, billing: Billing) -> tuple[tuple[str, ...], Calendar]:
+def _parsed(question: Question, zone: str, billing: Billing, households: int = 1) -> tuple[tuple[str, ...], Calendar]:
     """The measures and the buckets; all faults of the question at once."""
     asked = _read(question, zone)
     buckets = calendar(
@@ -125,6 +127,17 @@ def _parsed(question: Question, zone: str, billing: Billing) -> tuple[tuple[str,
         billing_day=billing.day,
         billing_dates=billing.dates,
     )
+    values = households * len(asked.measures) * (len(buckets.edges_us) - 1)
+    if values > MOST_VALUES:
+        raise BadInput.of(
+            [
+                Fault(
+                    "end",
+                    f"the answer would have {values:,} values (households × measures × buckets); at most "
+                    f"{MOST_VALUES:,} are answered at once: ask for a shorter time, longer buckets, or in parts",
+                )
+            ]
+        )
     return asked.measures, buckets
 
 
@@ -205,7 +218,8 @@ class Asking:
             cycles = {one.billing for one in households}
             if question.group_by == GroupBy.BILLING and len(cycles) > 1:
                 raise BadInput.of([Fault("group_by", "the households have several billing days; ask for each alone")])
-            measures, cal = _parsed(question, zones.pop() if zones else "UTC", next(iter(cycles), Billing()))
+            zone = zones.pop() if zones else "UTC"
+            measures, cal = _parsed(question, zone, next(iter(cycles), Billing()), len(households))
             channels = view.channels_of([one.household_no for one in households])
             totals = Totals(view, cal.edges_us)
             totals.fetch([c for some in channels.values() for c in needed(some, measures, question.meter)])

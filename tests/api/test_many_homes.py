@@ -115,6 +115,17 @@ def test_more_homes_than_the_limit_are_refused_with_the_limit(api: Api) -> None:
     assert "1000" in told["details"][0]["why"]
 
 
+def test_an_answer_of_very_many_values_is_refused_before_it_is_made(api: Api) -> None:
+    homes = [Home(api) for _ in range(7)]
+    measures = "energy_import,energy_export,voltage,current"
+    query = {"measures": measures, "start": "2020-01-01", "end": "2025-01-01", "group_by": "15_mins"}
+    assert api.get(homes[0].path + "/statistics", {**query, "format": "arrow"}).status_code == 200
+    more = {**query, "households": ",".join(one.id for one in homes)}
+    told = expect_error(api.get("/statistics", more), 400, "bad_input")
+    assert told["details"][0]["where"] == "end"
+    assert "4,000,000" in told["details"][0]["why"]
+
+
 @pytest.mark.parametrize("households", ["", ",", " , ,"])
 def test_no_home_is_no_question(api: Api, households: str) -> None:
     told = expect_error(api.get("/statistics", {**ASKED, "households": households}), 400, "bad_input")
