@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -11,15 +12,17 @@ from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.bodies import read_body
 from statistics_manager_service.api.running import run
 from statistics_manager_service.api.statistics import services_of
-from statistics_manager_service.core.readings import Decoded, RefusedLine
+from statistics_manager_service.core.readings import Decoded, RefusedLine, RefusedReading
 from statistics_manager_service.errors import BadInput, UnsupportedMedia
 from statistics_manager_service.services.access import Caller, require_any_writing, require_write
 from statistics_manager_service.services.app import AppServices
+from statistics_manager_service.services.recording import Recorded
 
 router = APIRouter(tags=["Write"])
 line_protocol_router = APIRouter(tags=["Write"])
 
 MOST_NAMED = 100
+MOST_REFUSED_NAMED = 1000
 _EXAMPLE = {
     "household": "home1",
     "readings": [
@@ -55,7 +58,8 @@ _CSV_EXAMPLE = (
     },
     responses={
         200: {
-            "description": "Kept, and seen by the next query. `refused` names single readings that cannot be, and why.",
+            "description": "Kept, and seen by the next query. `refused` names single readings that cannot be, and "
+            "why: up to 1,000 of them; `refused_more` counts the rest.",
             "content": {
                 "application/json": {"example": {"accepted": 2, "duplicates": 0, "set_aside": 0, "refused": []}}
             },
@@ -79,20 +83,30 @@ async def write_readings(request: Request, who: Annotated[Caller, Depends(caller
 
     def write() -> bytes:
         decoded: Decoded = decode(body)
+        if decoded.household is not None:
+            require_write(who, decoded.household)
         for household in {one.household for one in decoded.channels}:
             require_write(who, household)
+        if decoded.household is not None and not decoded.channels:
+            services.households.get(decoded.household)  # an empty body for nobody is a mistake too
         recorded = services.recorder.record(decoded.channels)
-        refused = [*decoded.refused, *recorded.refused]
-        return orjson.dumps(
-            {
-                "accepted": recorded.accepted,
-                "duplicates": recorded.duplicates,
-                "set_aside": recorded.set_aside,
-                "refused": [{"index": one.index, "reason": one.reason, "where": one.where} for one in refused],
-            }
-        )
+        return _recorded_json(recorded, [*decoded.refused, *recorded.refused])
 
     return Response(await run(services, write, short=False), media_type="application/json")
+
+
+def _recorded_json(recorded: Recorded, refused: Sequence[RefusedReading]) -> bytes:
+    answer: dict[str, Any] = {
+        "accepted": recorded.accepted,
+        "duplicates": recorded.duplicates,
+        "set_aside": recorded.set_aside,
+        "refused": [
+            {"index": one.index, "reason": one.reason, "where": one.where} for one in refused[:MOST_REFUSED_NAMED]
+        ],
+    }
+    if len(refused) > MOST_REFUSED_NAMED:
+        answer["refused_more"] = len(refused) - MOST_REFUSED_NAMED
+    return orjson.dumps(answer)
 
 
 @line_protocol_router.post(

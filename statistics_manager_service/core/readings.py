@@ -54,11 +54,13 @@ class Decoded:
 
     A decoder raises BadInput where the body, or a channel as a whole, is wrong.
     notes: sentences on what was decided or left out, for whoever imports.
+    household: whose body it is, where it names one for all of its channels.
     """
 
     channels: list[WireReadings]
     refused: list[RefusedReading]
     notes: list[str] = field(default_factory=list)
+    household: str | None = None
 
 
 @dataclass(slots=True)

@@ -49,7 +49,7 @@ def decode_json(body: bytes) -> Decoded:
         faults.append(Fault("readings", "a list of channels is missing"))
         channels = []
     faults += [Fault(name[:60] or '""', "no such member") for name in told if name not in _BODY_MEMBERS]
-    out = Decoded([], [])
+    out = Decoded([], [], household=str(household))
     for i, channel in enumerate(channels):
         where = f"readings[{i}]"
         if not isinstance(channel, dict):

@@ -134,7 +134,7 @@ def _is_text(kind: Any) -> bool:
 def _groups(columns: list[Any]) -> tuple[Int64, list[tuple[Any, ...]]]:
     """The group of each row, and the words of each group, in the order of their first rows."""
     code = np.zeros(len(columns[0]), np.int64)
-    values: list[list[Any]] = []
+    words: list[tuple[list[Any], Int64]] = []
     for column in columns:
         if not pa.types.is_dictionary(column.type):
             column = column.dictionary_encode(null_encoding="encode")
@@ -143,19 +143,13 @@ def _groups(columns: list[Any]) -> tuple[Int64, list[tuple[Any, ...]]]:
             column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
         texts = column.dictionary.to_pylist()
         index = column.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False).astype(np.int64)
-        values.append([*texts, None])
-        code = code * (len(texts) + 1) + index
-    distinct, first, codes = np.unique(code, return_index=True, return_inverse=True)
-    keys = []
-    for combined in distinct.tolist():
-        key = []
-        for texts in reversed(values):
-            combined, place = divmod(combined, len(texts))
-            key.append(texts[place])
-        keys.append(tuple(reversed(key)))
-    rank = np.argsort(np.argsort(first))
-    by_rank = [keys[i] for i in np.argsort(first).tolist()]
-    return rank[codes].astype(np.int64), by_rank
+        words.append(([*texts, None], index))
+        # numbered anew after each column: the numbers stay below rows × words, however many words there are
+        _, code = np.unique(code * (len(texts) + 1) + index, return_inverse=True)
+    _, first, codes = np.unique(code, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    keys = [tuple(texts[index[row]] for texts, index in words) for row in first[order].tolist()]
+    return np.argsort(order)[codes].astype(np.int64), keys
 
 
 def _channel(where: str, told: dict[str, Any], faults: list[Fault]) -> WireReadings | None:
