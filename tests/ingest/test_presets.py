@@ -74,6 +74,13 @@ def test_the_decimal_sign_is_decided_for_the_file(tmp_path: pathlib.Path, text: 
     assert [value for _, value in found.only] == values
 
 
+def test_a_register_has_no_stamp_in_the_plain_form(tmp_path: pathlib.Path) -> None:
+    text = "at,value,stamp\n2024-01-01T00:00:00Z,1,end\n2024-01-01T01:00:00Z,2,\n"
+    found = read(tmp_path, text, "csv", unit="kWh", meter="grid", quantity="energy_import", kind="register")
+    assert [value for _, value in found.only] == [2.0]
+    assert "stamp" in found.refused[0].reason
+
+
 def test_a_number_of_the_other_decimal_sign_is_refused_by_its_row(tmp_path: pathlib.Path) -> None:
     rows = "".join(f"2024-01-01T0{hour}:00:00Z,{hour}.5\n" for hour in range(5))
     found = read(tmp_path, f'at,value\n{rows}2024-01-01T06:00:00Z,"6,5"\n', "csv", unit="kWh")

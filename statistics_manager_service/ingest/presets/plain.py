@@ -10,7 +10,7 @@ from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Decoded
 from statistics_manager_service.core.units import US_PER_S
 from statistics_manager_service.errors import Fault
-from statistics_manager_service.ingest.columns import check_channel, check_stamp, duration_us
+from statistics_manager_service.ingest.columns import check_channel, check_lengthless, check_stamp, duration_us
 from statistics_manager_service.ingest.presets.clocks import Clock, Labels
 from statistics_manager_service.ingest.presets.gathering import Column
 from statistics_manager_service.ingest.presets.rows import read_series
@@ -45,7 +45,7 @@ def _plain(path: Path, source: Source) -> Iterator[Decoded]:
         in_row: dict[str, str | None] = {str(word): cell for word, cell in zip(there, key, strict=True) if cell}
         if in_row.get("household", source.household) != source.household:
             return f"its household is {ascii(in_row['household'])[:70]}, and not {source.household}"
-        return _channel(told | in_row)
+        return _channel(told, in_row)
 
     clock = Clock(
         source.zone,
@@ -58,13 +58,15 @@ def _plain(path: Path, source: Source) -> Iterator[Decoded]:
     return read_series(table, source, channel, places, at, value, clock)
 
 
-def _channel(told: dict[str, str | None]) -> Column | str:
-    """The channel of a row's words, or what is wrong with them."""
+def _channel(for_all: dict[str, str | None], in_row: dict[str, str | None]) -> Column | str:
+    """The channel of a row's words beside those of the command line, or what is wrong with them."""
+    told = for_all | in_row
     faults: list[Fault] = []
     kind = check_channel("row", told["meter"], told["quantity"], told["kind"], told["unit"], faults)
     stamp_end = check_stamp("row", told["stamp"], faults)
     if kind is None and told["interval"] is not None:
         kind = Kind.INTERVAL
+    check_lengthless("row", kind, in_row.get("interval"), in_row.get("stamp"), faults)
     length_us = None
     if kind is Kind.INTERVAL:
         length_us = duration_us(told["interval"] or "")
