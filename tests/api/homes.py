@@ -12,6 +12,7 @@ from servers import RunningService
 
 BASE = "/api/statistics"
 WRITE = "/api/v2/write"
+ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
 START, END = "2024-05-10T10:00:00Z", "2024-05-10T12:00:00Z"
 
 

@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
-from homes import Api, Home, channel
+from homes import ARROW, PARQUET, Api, Home, channel
 
-ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
 MEDIA = {"csv": "text/csv", "ndjson": "application/x-ndjson", "arrow": ARROW, "parquet": PARQUET}
 MEASURES = {"energy_import": "energy_import_kWh", "voltage": "voltage_V", "self_consumption_rate": None}
 QUARTER_S = 900

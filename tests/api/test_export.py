@@ -8,9 +8,8 @@ import zipfile
 from typing import Any
 
 import pyarrow.parquet
-from homes import Home, channel, expect_error
+from homes import PARQUET, Home, channel, expect_error
 
-PARQUET = "application/vnd.apache.parquet"
 AT = ["2024-05-10T10:00:00Z", "2024-05-10T10:15:00Z", "2024-05-10T10:30:00Z"]
 INTERVALS = {"meter": "sm", "quantity": "energy_import", "kind": "interval", "unit": "kWh", "interval": "PT15M"}
 
