@@ -7,8 +7,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
-from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.errors import StatisticsError, Unavailable
 from statistics_manager_service.storage.database import open_engine
 from statistics_manager_service.storage.schema import BULK_TABLES
 
@@ -17,28 +18,49 @@ _MIGRATION_LOCK = 6_207_011
 
 
 def migrate(url: str) -> None:
-    """Bring the store to the newest revision; safe to repeat, and to run from several processes at once."""
-    engine = open_engine(url)
+    """Bring the store to the newest revision; safe to repeat, and to run from several processes at once.
+
+    Raises Unavailable where the store does not answer, StatisticsError where it can't be brought up to date.
+    """
+    try:
+        engine = open_engine(url)
+    except OSError as error:
+        raise StatisticsError(f"the store's folder can't be made: {error.strerror}: {error.filename}") from error
+    try:
+        _upgrade(engine)
+    except sa.exc.OperationalError as error:
+        raise Unavailable(f"the store can't be opened, or does not answer: {_first_line(error)}") from error
+    except sa.exc.DBAPIError as error:
+        raise StatisticsError(f"the store can't be brought up to date: {_first_line(error)}") from error
+    except CommandError as error:
+        raise StatisticsError("the store's tables are of another version of this program, probably a newer") from error
+    finally:
+        engine.dispose()
+
+
+def _first_line(error: sa.exc.DBAPIError) -> str:
+    """What the driver says, without the statement."""
+    return str(error.orig).strip().partition("\n")[0]
+
+
+def _upgrade(engine: sa.Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
-    try:
-        with engine.connect() as connection:
-            config.attributes["connection"] = connection
-            if engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                command.upgrade(config, "head")
-                driver = connection.connection.driver_connection
-                if driver is not None and driver.in_transaction:
-                    connection.exec_driver_sql("COMMIT")
-            else:
-                connection.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
-                connection.commit()
-                command.upgrade(config, "head")
-                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})")
-                connection.commit()
-    finally:
-        engine.dispose()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            command.upgrade(config, "head")
+            driver = connection.connection.driver_connection
+            if driver is not None and driver.in_transaction:
+                connection.exec_driver_sql("COMMIT")
+        else:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
+            connection.commit()
+            command.upgrade(config, "head")
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})")
+            connection.commit()
 
 
 def distribute(url: str) -> None:
