@@ -142,7 +142,9 @@ def _checks(
         is_interval = np.array([one.length_us is not None for one in claims])[owner]
         wrong = is_interval & ((length_us <= 0) | (length_us > _LONGEST_INTERVAL_US))
         checks.append((wrong, lambda _: "an interval lasts from above 0 seconds up to 366 days"))
-        most = by_claim(_most_energy) * (length_us / US_PER_HOUR) + by_claim(lambda c: c.channel.resolution_milli or 0)
+        with np.errstate(invalid="ignore"):  # no limit over no time is nan, and nothing is beyond that
+            most = by_claim(_most_energy) * (length_us / US_PER_HOUR)
+        most = most + by_claim(lambda one: one.channel.resolution_milli or 0)
         checks.append((is_interval & (size > most), lambda c: f"more energy than the channel's {_most_w(c)} W carry"))
     if any(_most_power(one) < np.inf for one in claims):
         checks.append((size > by_claim(_most_power), lambda one: f"more than the channel's {_most_w(one)} W"))
