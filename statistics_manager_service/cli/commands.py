@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import jwt
-import sqlalchemy as sa
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
@@ -17,13 +14,12 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.cli.demo import demo
 from statistics_manager_service.cli.importing import import_file
 from statistics_manager_service.cli.openapi import openapi
+from statistics_manager_service.cli.opening import existing_store, settings
 from statistics_manager_service.core.units import S_PER_HOUR
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.services.verifying import rebuild as rebuild_store
 from statistics_manager_service.services.verifying import verify as verify_store
-from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage import migrate as migrations
-from statistics_manager_service.storage.database import SqlStore, driver_url
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Energy statistics of homes.")
 token_app = typer.Typer(no_args_is_help=True, help="Tokens of devices and of the service.")
@@ -35,41 +31,6 @@ app.command("openapi")(openapi)
 LONGEST_LABEL = 128
 Household = Annotated[str, typer.Option(help="Id of the household.")]
 OnlyHousehold = Annotated[str | None, typer.Option(help="This household alone.")]
-
-
-def settings() -> Settings:
-    """The settings of the environment. Raises StatisticsError that names every wrong one."""
-    try:
-        found = Settings()
-        driver_url(found.store_url)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
-        raise StatisticsError(f"the environment's settings are wrong: {faults}") from error
-    except (ValueError, sa.exc.ArgumentError) as error:  # the URL may hold a password, so it is not shown
-        raise StatisticsError("DATABASE_URL is no store's; it must be sqlite:///path or postgresql://…") from error
-    return found
-
-
-def _store(only_household: str | None = None) -> SqlStore:
-    """The store, which must be there already: a typing error must not make a new one.
-
-    Raises StatisticsError where there is none, NotFound where it lacks the one household that is wanted.
-    """
-    found = settings()
-    url = driver_url(found.store_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise StatisticsError(f"there is no store at {url.database}; make one with: statistics-manager migrate")
-    store = bootstrap.open_store(found)
-    try:
-        with store.reading() as view:
-            has_tables = sa.inspect(view.connection).has_table("households")
-    except sa.exc.DatabaseError as error:
-        raise StatisticsError("the store can't be read: it is damaged, or no store at all") from error
-    if not has_tables:
-        raise StatisticsError("the store has no tables yet; make them with: statistics-manager migrate")
-    if only_household is not None:
-        bootstrap.households_of(store).get(only_household)
-    return store
 
 
 @app.command()
@@ -93,7 +54,7 @@ def migrate(
 @app.command()
 def verify(household: OnlyHousehold = None) -> None:
     """Work everything out anew from the readings and compare. Exit code 1 where something differs."""
-    store = _store(household)
+    store = existing_store(household)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("verifying", total=None)
         found = verify_store(store, household, lambda: progress.advance(task))
@@ -110,7 +71,7 @@ def verify(household: OnlyHousehold = None) -> None:
 @app.command()
 def rebuild(household: OnlyHousehold = None) -> None:
     """Derive everything anew from the readings, and store it."""
-    store = _store(household)
+    store = existing_store(household)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("rebuilding", total=None)
         count = rebuild_store(store, bootstrap.recorder_of(store), household, lambda: progress.advance(task))
@@ -127,7 +88,7 @@ def create_token(
     """Make a device token. It is printed this once; only its hash is stored."""
     if len(label) > LONGEST_LABEL:
         raise StatisticsError(f"the label has {len(label)} characters; it may have up to {LONGEST_LABEL}")
-    tokens = bootstrap.device_tokens_of(_store())
+    tokens = bootstrap.device_tokens_of(existing_store())
     text, token = tokens.create(household, may_write=write, label=label, lifetime_days=days)
     print(text)
     print(f"id {token.token_id}: keep the text above, it is not shown again", file=typer.get_text_stream("stderr"))
@@ -136,7 +97,7 @@ def create_token(
 @token_app.command("list")
 def list_tokens(household: Household) -> None:
     """The device tokens of a household."""
-    for token in bootstrap.device_tokens_of(_store()).list(household):
+    for token in bootstrap.device_tokens_of(existing_store()).list(household):
         state = "revoked" if token.revoked_us is not None else "valid"
         print(f"{token.token_id}  {'write' if token.may_write else 'read '}  {state}  {token.label}")
 
@@ -144,7 +105,7 @@ def list_tokens(household: Household) -> None:
 @token_app.command("revoke")
 def revoke_token(household: Household, token_id: Annotated[str, typer.Argument(help="Its id.")]) -> None:
     """Revoke a device token."""
-    bootstrap.device_tokens_of(_store()).revoke(household, token_id)
+    bootstrap.device_tokens_of(existing_store()).revoke(household, token_id)
     print("The token is revoked.")
 
 

@@ -13,15 +13,15 @@ from typing import IO, Annotated, Any
 
 import numpy as np
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from statistics_manager_service import bootstrap
+from statistics_manager_service.cli.opening import store_to_fill
 from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Decoded, RefusedReading, WireReadings
-from statistics_manager_service.errors import BadInput, Fault, NotFound, StatisticsError
+from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.ingest.presets import PRESETS, read_file
 from statistics_manager_service.services.accepting import default_unit, kind_of
 from statistics_manager_service.services.recording import Recorder
@@ -192,7 +192,7 @@ def _import(
     dry_run: bool,
 ) -> None:
     """Read and record a file, piece by piece. Raises BadInput."""
-    store = _store()
+    store = store_to_fill()
     zone, is_new = timezone, False
     try:
         known = bootstrap.households_of(store).get(household)
@@ -217,17 +217,6 @@ def _import(
                 for wire in piece.channels:
                     wire.unit = wire.unit or default_unit(wire, owner)
             _record(recorder, piece, summary, dry_run=not keep)
-
-
-def _store() -> SqlStore:
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
-        raise StatisticsError(f"the environment's settings are wrong: {faults}") from error
-    if settings.migrate_on_start:
-        migrate(settings.store_url)
-    return bootstrap.open_store(settings)
 
 
 def _scratch(folder: Path) -> SqlStore:
