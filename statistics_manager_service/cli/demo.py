@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.core.units import QUARTER_US, S_PER_DAY, US_PER_S
-from statistics_manager_service.demo import DemoHome, count, homes, readings
+from statistics_manager_service.demo import DemoHome, count, first_month, homes, readings
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage.database import SqlStore
@@ -32,20 +32,22 @@ def demo(
 ) -> None:
     """Fill a store of its own with three homes, and print links that work. It makes its own key."""
     directory.mkdir(parents=True, exist_ok=True)
+    end_us = int(time.time()) * US_PER_S // QUARTER_US * QUARTER_US
+    since = first_month(end_us)
     settings = Settings(
         host="127.0.0.1",
         port=port,
-        database_url=f"sqlite:///{directory / 'statistics.sqlite3'}",
+        # the registers begin anew with the first month, so each has a store of its own
+        database_url=f"sqlite:///{directory / f'since-{since}.sqlite3'}",
         jwt_sign_key=SecretStr(_key(directory / "key")),
         log_format="console",
         log_level="WARNING",
     )
     migrate(settings.store_url)
     store = bootstrap.open_store(settings)
-    end_us = int(time.time()) * US_PER_S // QUARTER_US * QUARTER_US
     found = homes(end_us)
     _fill(store, found, end_us)
-    _print_links(settings, found)
+    _print_links(settings, found, since)
     if serve:
         print("\nThe service is running; stop it with Ctrl-C.", flush=True)
         bootstrap.serve(settings)
@@ -78,7 +80,7 @@ def _fill(store: SqlStore, found: list[DemoHome], end_us: int) -> None:
                 progress.advance(task, len(piece.at_us))
 
 
-def _print_links(settings: Settings, found: list[DemoHome]) -> None:
+def _print_links(settings: Settings, found: list[DemoHome], since: str) -> None:
     key = settings.jwt_sign_key
     if key is None:
         raise StatisticsError("the demo has no key")
@@ -86,11 +88,11 @@ def _print_links(settings: Settings, found: list[DemoHome]) -> None:
     base = f"http://{settings.host}:{settings.port}/api/statistics"
     print(f"\nThe API, to try it out:  {base}/docs")
     print("There, Authorize takes one of these tokens, each of one home:\n")
-    year = time.gmtime(now_s).tm_year
+    next_year = time.gmtime(now_s).tm_year + 1
     for home in found:
         claims = {"sub": home.id, "iat": now_s, "exp": now_s + _TOKEN_DAYS * S_PER_DAY}
         token = jwt.encode(claims, key.get_secret_value(), algorithm="HS512")
-        query = f"measures=energy_import&group_by=monthly&start={year - 1}-11-01&end={year + 1}-01-01"
+        query = f"measures=energy_import&group_by=monthly&start={since}-01&end={next_year}-01-01"
         print(f"{home.id}: {home.about}")
         print(f"  {token}")
         print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/statistics?{query}'\n")

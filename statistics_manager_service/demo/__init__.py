@@ -3,6 +3,6 @@
 A day is made from its own seed, so the days of the past stay as they are when the end moves on.
 """
 
-from statistics_manager_service.demo.homes import DemoHome, count, homes, readings
+from statistics_manager_service.demo.homes import DemoHome, count, first_month, homes, readings
 
-__all__ = ["DemoHome", "count", "homes", "readings"]
+__all__ = ["DemoHome", "count", "first_month", "homes", "readings"]

@@ -57,14 +57,14 @@ class Column:
     value: Float64
 
 
-def start_day(end_us: int) -> int:
-    """The UTC day on which the telemetry begins: the first of the month thirteen months before the end."""
-    month = np.datetime64(end_us, "us").astype("datetime64[M]") - _MONTHS
-    return int(month.astype("datetime64[D]").astype(np.int64))
+def first_month(end_us: int) -> str:
+    """The month, such as `2025-10`, with whose first UTC day the telemetry begins: thirteen before the end's."""
+    return str(np.datetime64(end_us, "us").astype("datetime64[M]") - _MONTHS)
 
 
 def _span(end_us: int) -> Int64:
-    days: Int64 = np.arange(start_day(end_us), end_us // US_PER_DAY + 1, dtype=np.int64)
+    first_day = int(np.datetime64(first_month(end_us), "D").astype(np.int64))
+    days: Int64 = np.arange(first_day, end_us // US_PER_DAY + 1, dtype=np.int64)
     return days
 
 
