@@ -71,7 +71,14 @@ def _varying(first: int, base: int, most: int, step: Int64) -> bytes:
 
 
 def unpack_blocks(bodies: Sequence[bytes]) -> list[Readings]:
-    """The readings of blocks. Raises ValueError for another format version."""
+    """The readings of blocks. Raises ValueError for a damaged body or another format version."""
+    try:
+        return _unpacked(bodies)
+    except struct.error as error:
+        raise ValueError(f"a block of readings is damaged: {error}") from error
+
+
+def _unpacked(bodies: Sequence[bytes]) -> list[Readings]:
     heads, columns = [], []
     for body in bodies:
         version, flags, count = _HEAD.unpack_from(body)

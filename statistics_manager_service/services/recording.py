@@ -133,7 +133,7 @@ class Recorder:
         one = Stretch(channel, events_of(view.meter_events(household.household_no), channel))
         one.load_all(view)
         view.delete_profiles(channel.household_no, channel.channel_no)
-        one.channel = without_profiles(channel)
+        one.channel = before_profiles(one)
         if not len(one.at_us):
             view.update_channels([one.channel])
             return one.channel
@@ -146,10 +146,15 @@ class _DryRun(Exception):
         self.recorded = recorded
 
 
-def without_profiles(channel: Channel) -> Channel:
-    """The channel as it is before its first profile."""
+def before_profiles(one: Stretch) -> Channel:
+    """The channel of a stretch that is loaded as a whole, as it is before its first profile: its readings alone."""
+    is_empty = not len(one.at_us)
     return replace(
-        channel,
+        one.channel,
+        reading_count=len(one.at_us),
+        first_us=None if is_empty else int(one.at_us[0]),
+        last_us=None if is_empty else int(one.at_us[-1]),
+        last_value_milli=None if is_empty else int(one.value_milli[-1]),
         first_day=None,
         last_day=None,
         energy_milliwh=0,

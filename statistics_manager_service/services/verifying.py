@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.services.ports import Block, Channel, Household, ProfileRow, ReadView, Store
-from statistics_manager_service.services.recording import Recorder, settle, without_profiles
+from statistics_manager_service.services.recording import Recorder, before_profiles, settle
 from statistics_manager_service.services.stretches import Stretch, events_of
 
 _EVERYTHING = 10**9
@@ -69,18 +70,27 @@ def verify(store: Store, only: str | None = None, on_household: Callable[[], Non
         with store.reading() as view:
             for channel in view.channels(household.household_no):
                 out.channels += 1
-                name = f"{household.id} {channel.meter} {channel.quantity} {channel.kind}"
+                name = _name(household, channel)
                 out.differences += [f"{name}: {text}" for text in _differences(view, channel, out)]
         on_household()
     return out
+
+
+def _name(household: Household, channel: Channel) -> str:
+    return f"{household.id} {channel.meter} {channel.quantity} {channel.kind}"
 
 
 def _differences(view: ReadView, channel: Channel, out: Verified) -> Iterator[str]:
     key = (channel.household_no, channel.channel_no)
     blocks = {block.block: block for block in view.blocks(*key, -_EVERYTHING, _EVERYTHING)}
     rows = {row.day: row for row in view.profiles(*key, -_EVERYTHING, _EVERYTHING)}
-    one = Stretch(without_profiles(channel), events_of(view.meter_events(channel.household_no), channel))
-    one.load_all(view)
+    one = Stretch(channel, events_of(view.meter_events(channel.household_no), channel))
+    try:
+        one.load_all(view)
+    except ValueError as error:
+        yield f"its readings can't be read: {error}"
+        return
+    one.channel = before_profiles(one)
     out.readings += len(one.at_us)
     out.days += len(rows)
     if len(one.at_us) != channel.reading_count:
@@ -99,20 +109,28 @@ def _differences(view: ReadView, channel: Channel, out: Verified) -> Iterator[st
         days = scratch.profiles_by_day.keys() | rows.keys()
         wrong = [day for day in days if scratch.profiles_by_day.get(day) != rows.get(day)]
         yield f"{len(wrong)} day profiles differ from their readings, the first is day {min(wrong)}"
-    if scratch.channel != channel:
-        yield "the channel's running totals differ from its readings"
+    if scratch.channel is not None and replace(scratch.channel, reading_count=channel.reading_count) != channel:
+        yield "the channel's running totals, or its first or newest reading, differ from its readings"
 
 
 def rebuild(
     store: Store, recorder: Recorder, only: str | None = None, on_household: Callable[[], None] = lambda: None
 ) -> int:
-    """Correct and fold every channel anew, a household a transaction; the number of channels."""
+    """Correct and fold every channel anew, a household a transaction; the number of channels.
+
+    Raises StatisticsError that names the channel whose readings are damaged; its household stays as it was.
+    """
     count = 0
     for household in households_of(store, only):
         with store.writing() as view:
             view.lock_channels([household.household_no])
             for channel in view.channels(household.household_no):
-                recorder.refold(view, household, channel)
+                try:
+                    recorder.refold(view, household, channel)
+                except ValueError as error:
+                    raise StatisticsError(
+                        f"{_name(household, channel)}: its readings can't be read: {error}"
+                    ) from error
                 count += 1
         on_household()
     return count
