@@ -38,7 +38,7 @@ def wait_for(port: int) -> None:
 class Running:
     """The service over a SQLite file, one worker."""
 
-    def __init__(self, database: pathlib.Path) -> None:
+    def __init__(self, database: pathlib.Path, **settings: str) -> None:
         self.key, self.port = secrets.token_hex(64), free_port()
         self._environment = {
             **os.environ,
@@ -46,6 +46,7 @@ class Running:
             "JWT_SIGN_KEY": self.key,
             "PORT": str(self.port),
             "LOG_LEVEL": "WARNING",
+            **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -98,7 +98,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         households=Households(store, recorder, now_us),
         tokens=tokens,
         recorder=recorder,
-        asking=Asking(store, now_us, settings.max_households_per_query),
+        asking=Asking(store, now_us, settings.max_households_per_query, settings.kept_answers_bytes),
         decoders=dict(DECODERS),
         decode_lines=LineDecoder(store, now_us),
     )

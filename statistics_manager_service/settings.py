@@ -41,6 +41,12 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Largest body in bytes, also when unpacked.")
     max_households_per_query: int = Field(1000, ge=1, description="Number of households that one query may name.")
+    kept_answers_bytes: int = Field(
+        64 * 2**20,
+        ge=0,
+        description="Memory for recent answers, of each server process; they are given again until something of their "
+        "household changes.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="`json`, a line an event, or `console`.")
 

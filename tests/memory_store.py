@@ -30,6 +30,7 @@ class MemoryStore:
         self.all_events: list[MeterEvent] = []
         self.all_blocks: dict[tuple[int, int], dict[int, Block]] = {}
         self.all_profiles: dict[tuple[int, int], dict[int, ProfileRow]] = {}
+        self.changes = 0
         self.all_revisions: list[tuple[int, int, int, int, int, int]] = []
 
     @contextmanager
@@ -47,6 +48,13 @@ class MemoryStore:
 
     def household(self, household: str) -> Household | None:
         return next((one for one in self.all_households.values() if one.id == household), None)
+
+    def state_of(self, household: str) -> list[tuple[Any, ...]]:
+        found = self.household(household)
+        return [] if found is None else [(found, self.channels(found.household_no), self.changes)]
+
+    def home_of(self, state: Any) -> tuple[Household, list[Channel]]:
+        return state[0][0], state[0][1]
 
     def households_by_id(self, households: Sequence[str]) -> dict[str, Household]:
         return {one.id: one for one in self.all_households.values() if one.id in households}
@@ -77,6 +85,7 @@ class MemoryStore:
         return channel
 
     def update_channels(self, channels: Sequence[Channel]) -> None:
+        self.changes += 1
         for channel in channels:
             self.all_channels[channel.household_no, channel.channel_no] = channel
 

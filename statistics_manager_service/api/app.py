@@ -26,9 +26,9 @@ Energies are exact to the milliwatt-hour, every answer says what share of it was
 class Service:
     """The ASGI application. What is around every request lies outside of the framework's own layers."""
 
-    def __init__(self, framework: FastAPI, max_body_bytes: int) -> None:
+    def __init__(self, framework: FastAPI, services: AppServices) -> None:
         self._framework = framework
-        self._outer = Around(Direct(framework, BASE_PATH), max_body_bytes)
+        self._outer = Around(Direct(framework, BASE_PATH, services), services.settings.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request, or the lifespan."""
@@ -65,4 +65,4 @@ def create_app(services: AppServices) -> Service:
     app.include_router(health.router, include_in_schema=False)
     app.include_router(readings.line_protocol_router)
     handle_errors(app)
-    return Service(app, services.settings.max_body_bytes)
+    return Service(app, services)

@@ -19,8 +19,11 @@ async def caller(
     request: Request, _told: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None
 ) -> Caller:
     """Who calls. Raises NotAuthenticated."""
-    services: AppServices = request.app.state.services
-    header = request.headers.get("authorization")
+    return await caller_of(request.app.state.services, request.headers.get("authorization"))
+
+
+async def caller_of(services: AppServices, header: str | None) -> Caller:
+    """Who calls, by the text of the Authorization header. Raises NotAuthenticated."""
     known = services.tokens.known(header)
     if known is not None:
         return known

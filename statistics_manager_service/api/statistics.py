@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -79,9 +80,19 @@ class StatisticsQuery(BaseModel):
     week_start: str = Field("monday", description="First day of a week.")
     format: str | None = Field(None, description="json, csv, ndjson, arrow or parquet; wins over the Accept header.")
 
+    @cached_property
     def question(self) -> Question:
         """The question as the service takes it."""
         return Question(self.measures, self.start, self.end, self.group_by, self.timezone, self.meter, self.week_start)
+
+    @cached_property
+    def is_short(self) -> bool:
+        """Whether an answer takes about a millisecond: some hundred days, or fine buckets within about a month."""
+        months = [text[:4] + text[5:7] for text in (self.start, self.end)]
+        if not all(month.isdecimal() and len(month) == 6 for month in months):
+            return True  # no dates: refused at once
+        first, last = (int(month[:4]) * 12 + int(month[4:]) for month in months)
+        return last - first <= (1 if self.group_by in ("15_mins", "hourly") else 24)
 
 
 class ManyQuery(StatisticsQuery):
@@ -114,23 +125,22 @@ async def household_statistics(
     Energies are exact to the milliwatt-hour: the values of any grouping add up to the total, and the total is the
     corrected register's difference between the ends of the range.
     """
+    accept = request.headers.get("accept", "")
+    body, media = await statistics_answer(services_of(request), household, query, who, accept)
+    return Response(body, media_type=media)
+
+
+async def statistics_answer(
+    services: AppServices, household: str, query: StatisticsQuery, who: Caller, accept: str
+) -> tuple[bytes, str]:
+    """The body and its media type. Raises StatisticsError."""
     require_read(who, household)
-    media = wanted_format(request.headers.get("accept", ""), query.format)
-    services = services_of(request)
+    media = wanted_format(accept, query.format)
 
     def answer() -> bytes:
-        return encode([services.asking.statistics(household, query.question())], media)
+        return services.asking.encoded(household, query.question, media, lambda found: encode([found], media))
 
-    return Response(await run(services, answer, short=_is_short(query)), media_type=media)
-
-
-def _is_short(query: StatisticsQuery) -> bool:
-    """Whether an answer takes about a millisecond: some hundred days, or fine buckets within about a month."""
-    months = [text[:4] + text[5:7] for text in (query.start, query.end)]
-    if not all(month.isdecimal() and len(month) == 6 for month in months):
-        return True  # no dates: refused at once
-    first, last = (int(month[:4]) * 12 + int(month[4:]) for month in months)
-    return last - first <= (1 if query.group_by in ("15_mins", "hourly") else 24)
+    return await run(services, answer, short=query.is_short), media
 
 
 @router.get("/statistics", summary="Statistics of many households", response_class=Response, responses=ANSWERS)
@@ -148,7 +158,7 @@ async def many_statistics(
     services = services_of(request)
 
     def answer() -> bytes:
-        found = services.asking.many(ids, query.question())
+        found = services.asking.many(ids, query.question)
         return encode([services.asking.summed(found)] if query.total else found, media, many=True)
 
     return Response(await run(services, answer, short=False), media_type=media)

@@ -17,7 +17,8 @@ from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.measuring import MEASURES, Column, Measurer, columns_of_each, needed
-from statistics_manager_service.services.ports import Billing, Channel, Household, ReadView, Revision, Store
+from statistics_manager_service.services.ports import Billing, Channel, Household, ReadView, Revision, State, Store
+from statistics_manager_service.services.remembering import Remembered
 from statistics_manager_service.services.totals import Totals
 
 _MOST_NAMED = 10
@@ -101,7 +102,7 @@ def known_household(view: ReadView, household: str) -> Household:
     """The household. Raises NotFound."""
     found = view.household(household)
     if found is None:
-        raise NotFound(f"there is no household {household[:80]!r}")
+        raise _no_household(household)
     return found
 
 
@@ -113,6 +114,26 @@ def known_households(view: ReadView, households: Sequence[str]) -> list[Househol
         named = ", ".join(repr(one[:80]) for one in unknown[:_MOST_NAMED])
         raise NotFound(f"there is no household {named}" + (" and others" if len(unknown) > _MOST_NAMED else ""))
     return [found[one] for one in households]
+
+
+def _known_state(view: ReadView, household: str) -> State:
+    """What is known of the household. Raises NotFound."""
+    state = view.state_of(household)
+    if not state:
+        raise _no_household(household)
+    return state
+
+
+def _no_household(household: str) -> NotFound:
+    return NotFound(f"there is no household {household[:80]!r}")
+
+
+def _statistics(view: ReadView, state: State, question: Question) -> Statistics:
+    household, channels = view.home_of(state)
+    measures, cal = _parsed(question, household.timezone, household.billing)
+    measurer = Measurer(Totals(view, cal.edges_us), channels)
+    columns = [measurer.column(measure, question.meter) for measure in measures]
+    return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
 
 
 def _parsed(question: Question, zone: str, billing: Billing, households: int = 1) -> tuple[tuple[str, ...], Calendar]:
@@ -191,17 +212,29 @@ def _read(question: Question, zone: str) -> _Asked:
 class Asking:
     """Answers questions from a store. `now_us` tells the present in microseconds UTC."""
 
-    def __init__(self, store: Store, now_us: Callable[[], int], most_households: int = 1000) -> None:
+    def __init__(
+        self, store: Store, now_us: Callable[[], int], most_households: int = 1000, most_kept_bytes: int = 0
+    ) -> None:
         self._store, self.now_us, self._most_households = store, now_us, most_households
+        self._remembered = Remembered(most_kept_bytes)
 
     def statistics(self, household_id: str, question: Question) -> Statistics:
         """The measures of one household in buckets. Raises BadInput with all faults of the question, NotFound."""
         with self._store.reading() as view:
-            household = known_household(view, household_id)
-            measures, cal = _parsed(question, household.timezone, household.billing)
-            measurer = Measurer(Totals(view, cal.edges_us), view.channels(household.household_no))
-            columns = [measurer.column(measure, question.meter) for measure in measures]
-        return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
+            return _statistics(view, _known_state(view, household_id), question)
+
+    def encoded(self, household_id: str, question: Question, form: str, encode: Callable[[Statistics], bytes]) -> bytes:
+        """The same in the bytes of a form, worked out again only where something of the household has changed."""
+        key = (household_id, question, form)
+        with self._store.reading() as view:
+            state = _known_state(view, household_id)
+            known = self._remembered.get(key, state)
+            if known is not None:
+                return known
+            found = _statistics(view, state, question)
+        answer = encode(found)
+        self._remembered.put(key, state, answer)
+        return answer
 
     def many(self, household_ids: Sequence[str], question: Question) -> list[Statistics]:
         """The same of many households, in one zone: the one that is named, or the one that they share."""

@@ -159,11 +159,24 @@ class Revision:
     replaced_us: int
 
 
+#: A household's settings and its channels as the store has them: equal to an earlier one exactly where nothing of the
+#: household has changed since, so that an answer that was worked out then is good now.
+State = Sequence[tuple[object, ...]]
+
+
 class Directory(Protocol):
     """Reading of households, channels, events and tokens."""
 
     def household(self, household: str) -> Household | None:
         """By its id."""
+        ...
+
+    def state_of(self, household: str) -> State:
+        """What is known of a household and its channels; empty where there is none."""
+        ...
+
+    def home_of(self, state: State) -> tuple[Household, list[Channel]]:
+        """The household of a state that is not empty, and its channels, ordered by channel_no."""
         ...
 
     def households_by_id(self, households: Sequence[str]) -> dict[str, Household]:

@@ -11,13 +11,18 @@ import sqlalchemy as sa
 
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.errors import Conflict
-from statistics_manager_service.services.ports import Channel, DeviceToken, Household, MeterEvent
+from statistics_manager_service.services.ports import Channel, DeviceToken, Household, MeterEvent, State
 from statistics_manager_service.storage import schema
 
 _HOUSEHOLD_NAMES = [one.name for one in fields(Household)]
 _CHANNEL_NAMES = [one.name for one in fields(Channel)]
 _HOUSEHOLD_SQL = f"SELECT {', '.join(_HOUSEHOLD_NAMES)} FROM households WHERE "  # noqa: S608 - names of ours
 _CHANNEL_SQL = f"SELECT {', '.join(_CHANNEL_NAMES)} FROM channels WHERE household_no "  # noqa: S608 - names of ours
+_STATE_SQL = (
+    f"SELECT {', '.join(f'h.{name}' for name in _HOUSEHOLD_NAMES)}, "  # noqa: S608 - names of ours
+    f"{', '.join(f'c.{name}' for name in _CHANNEL_NAMES)}, c.changes "
+    "FROM households h LEFT JOIN channels c ON c.household_no = h.household_no WHERE h.id = ? ORDER BY c.channel_no"
+)
 _CHANNEL_KEY = ("household_no", "channel_no")
 _KIND = _CHANNEL_NAMES.index("kind")
 _DECLARED = _CHANNEL_NAMES.index("declared")
@@ -26,6 +31,11 @@ _EVENT_NAMES = [one.name for one in fields(MeterEvent)]
 _EVENT_SQL = f"SELECT {', '.join(_EVENT_NAMES)} FROM meter_events WHERE household_no "  # noqa: S608 - names of ours
 _KEYS_A_QUERY = 400
 _LONGEST = 128  # of an id, a key
+
+
+def _can_be_kept(text: str) -> bool:
+    """Whether a store can hold an id or a key, so that it is worth asking for."""
+    return "\0" not in text and len(text) <= _LONGEST
 
 
 def _channel(row: Sequence[Any]) -> Channel:
@@ -49,9 +59,9 @@ class DirectoryQueries:
     dialect: str
 
     def _rows(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
-        cursor = self.driver.cursor()
-        cursor.execute(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), parameters)
-        return list(cursor.fetchall())
+        cursor = self.driver.execute(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), parameters)
+        found: list[Any] = cursor.fetchall()
+        return found
 
     def _rows_in(self, sql: str, values: Sequence[Any], behind: str = "") -> list[Any]:
         """The rows of `sql` for values, as many at a time as a statement takes."""
@@ -62,18 +72,26 @@ class DirectoryQueries:
         return rows
 
     def _one_household(self, column: str, value: str) -> Household | None:
-        if "\0" in value or len(value) > _LONGEST:
-            return None  # no store can hold it
-        rows = self._rows(f"{_HOUSEHOLD_SQL}{column} = ?", (value,))
+        rows = self._rows(f"{_HOUSEHOLD_SQL}{column} = ?", (value,)) if _can_be_kept(value) else []
         return _household(rows[0]) if rows else None
 
     def household(self, household: str) -> Household | None:
         """The household of an id."""
         return self._one_household("id", household)
 
+    def state_of(self, household: str) -> State:
+        """What is known of a household and its channels; empty where there is none."""
+        return self._rows(_STATE_SQL, (household,)) if _can_be_kept(household) else []
+
+    def home_of(self, state: State) -> tuple[Household, list[Channel]]:
+        """The household of a state that is not empty, and its channels, ordered by channel_no."""
+        width = len(_HOUSEHOLD_NAMES)
+        channels = [_channel(row[width:-1]) for row in state if row[-1] is not None]
+        return _household(state[0][:width]), channels
+
     def households_by_id(self, households: Sequence[str]) -> dict[str, Household]:
         """Those of some ids that there are."""
-        some = [one for one in households if "\0" not in one and len(one) <= _LONGEST]
+        some = [one for one in households if _can_be_kept(one)]
         found = [_household(row) for row in self._rows_in(f"{_HOUSEHOLD_SQL}id ", some)]
         return {one.id: one for one in found}
 
@@ -187,7 +205,7 @@ class DirectoryQueries:
             return
         names = [name for name in _CHANNEL_NAMES if name not in _CHANNEL_KEY]
         assignments = ", ".join(f"{name} = ?" for name in names)
-        sql = f"UPDATE channels SET {assignments} WHERE household_no = ? AND channel_no = ?"  # noqa: S608 - names of ours
+        sql = f"UPDATE channels SET {assignments}, changes = changes + 1 WHERE household_no = ? AND channel_no = ?"  # noqa: S608 - names of ours
         rows = [[*(getattr(one, name) for name in names), one.household_no, one.channel_no] for one in channels]
         cursor = self.driver.cursor()
         cursor.executemany(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), rows)

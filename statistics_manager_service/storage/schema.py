@@ -57,6 +57,7 @@ channels = sa.Table(
     sa.Column("estimated_s", sa.BigInteger, nullable=False),
     sa.Column("sample_count", sa.BigInteger, nullable=False),
     sa.Column("sample_sum_milli", sa.BigInteger, nullable=False),
+    sa.Column("changes", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("household_no", "meter", "quantity", "kind"),
 )
 
