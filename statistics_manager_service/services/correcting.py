@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from statistics_manager_service.core.correction import (
     DEFAULT_MAX_POWER_W,
     SET_ASIDE,
+    Corrected,
     RegisterLimits,
     Verdict,
     correct_registers,
@@ -98,31 +99,40 @@ def _correct_registers(stretches: list[Stretch]) -> Corrections:
     places = np.flatnonzero(~swap)  # of the readings, among them and the rows of swaps
     verdicts = corrected.verdict[places]
     ends = offsets_of([one.at_us for one in stretches])
-    for first, one in zip(ends[:-1].tolist(), stretches, strict=True):
+    for first, one in zip(ends.tolist(), stretches, strict=False):
         if not one.at_start:
             verdicts[first] = one.verdict[0]  # its step comes from a reading that is not loaded
     marks = np.concatenate([one.changed for one in stretches])
     marks |= verdicts != np.concatenate([one.verdict for one in stretches])
+    bounds = ends.tolist()
+    _tell_carries(stretches, places, bounds, corrected)
     for i, one in enumerate(stretches):
-        part = slice(int(ends[i]), int(ends[i + 1]))
+        part = slice(bounds[i], bounds[i + 1])
         verdict, touched = verdicts[part], marks[part]
-        blocks, starts = one.block_starts()
-        begins = places[starts + part.start]
-        carries = [
-            held if clean else None
-            for held, clean in zip(corrected.hold_milli[begins].tolist(), corrected.clean[begins].tolist(), strict=True)
-        ]
-        if not one.at_start:
-            carries[0] = one.stored[one.first_block]
-        one.carries = dict(zip(blocks.tolist(), carries, strict=True))
         knots = lines.at_us[lines.offsets[i] : lines.offsets[i + 1]]
         left, right = _reach(one, touched, knots)
         left |= bool(corrected.reach_left[i])
-        right |= bool(corrected.reach_right[i]) or _state_differs(one, blocks)
+        right |= bool(corrected.reach_right[i]) or _state_differs(one)
         if (one.at_start or not left) and (one.at_end or not right):
             one.verdict = verdict
         _note(out, one, touched, left, right)
     return out
+
+
+def _tell_carries(stretches: Sequence[Stretch], places: Int64, bounds: Sequence[int], corrected: Corrected) -> None:
+    """Set the state of correction at the start of each block, of all stretches at once."""
+    blocks, rows = [], []
+    for one, first in zip(stretches, bounds, strict=False):
+        mine, starts = one.block_starts()
+        blocks.append(mine)
+        rows += [start + first for start in starts]
+    begins = places[rows]
+    held = zip(corrected.hold_milli[begins].tolist(), corrected.clean[begins].tolist(), strict=True)
+    carries = iter([hold if clean else None for hold, clean in held])
+    for one, mine in zip(stretches, blocks, strict=True):
+        one.carries = {block: next(carries) for block in mine}
+        if not one.at_start:
+            one.carries[mine[0]] = one.stored[one.first_block]
 
 
 def _note(out: Corrections, one: Stretch, touched: NDArray[np.bool_], left: bool, right: bool) -> None:
@@ -131,9 +141,9 @@ def _note(out: Corrections, one: Stretch, touched: NDArray[np.bool_], left: bool
     out.wide_right.append(one.at_end or not right)
 
 
-def _state_differs(one: Stretch, blocks: Int64) -> bool:
+def _state_differs(one: Stretch) -> bool:
     """Whether what lies behind the stretch would be corrected otherwise than it was."""
-    last = int(blocks[-1])
+    last = next(reversed(one.carries))
     return one.carries[last] is None or one.stored.get(last, -1) != one.carries[last]
 
 
@@ -173,15 +183,15 @@ def _correct_intervals(stretches: list[Stretch]) -> Corrections:
         covered = np.maximum.accumulate(end[part])
         blocks, starts = one.block_starts()
         floor = one.at_us[starts] // QUARTER_US * QUARTER_US
-        before = np.where(starts > 0, covered[starts - 1], 0)
-        one.carries = dict(zip(blocks.tolist(), np.maximum(before - floor, 0).tolist(), strict=True))
+        before = np.array([covered[start - 1] if start else 0 for start in starts])
+        one.carries = dict(zip(blocks, np.maximum(before - floor, 0).tolist(), strict=True))
         rows = np.flatnonzero(touched)
         right = False
         if len(rows):
             ends = one.at_us[rows] + length[part][rows]
             one.first_quarter = quarter_of(int(one.at_us[rows[0]]))
             one.end_quarter = quarter_after(max(int(ends.max()), one.old_end_us))
-            right = one.at_us[starts[-1]] < one.end_quarter * QUARTER_US or _state_differs(one, blocks)
+            right = one.at_us[starts[-1]] < one.end_quarter * QUARTER_US or _state_differs(one)
         if one.at_end or not right:
             one.verdict = verdict[part]
         _note(out, one, touched, False, bool(right))
@@ -196,7 +206,7 @@ def _sample_stretches(stretches: list[Stretch]) -> Corrections:
     out = Corrections(Lines(at_us, value, np.zeros(len(at_us), np.uint8), offsets), [], [], [])
     for one in stretches:
         blocks, _ = one.block_starts()
-        one.carries = dict.fromkeys(blocks.tolist(), 0)
+        one.carries = dict.fromkeys(blocks, 0)
         left, right = _reach(one, one.changed, one.at_us)
         _note(out, one, one.changed, left, right)
     return out

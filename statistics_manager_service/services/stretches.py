@@ -195,24 +195,24 @@ class Stretch:
 
     # --- after correction ---------------------------------------------------------------------------------------------
 
-    def block_starts(self) -> tuple[Int64, Int64]:
+    def block_starts(self) -> tuple[list[int], list[int]]:
         """The blocks of the readings, and the row with which each begins."""
         first, last = block_of(int(self.at_us[0])), block_of(int(self.at_us[-1]))
         if first == last:
-            return np.array([first], np.int64), np.zeros(1, np.int64)
+            return [first], [0]
         edges = np.arange(first, last + 1, dtype=np.int64)
-        rows = np.searchsorted(self.at_us, edges * BLOCK_US)
+        rows = self.at_us.searchsorted(edges * BLOCK_US)
+        if last - first == 1:
+            return edges.tolist(), rows.tolist()
         filled = np.append(rows[1:], len(self.at_us)) > rows
-        return edges[filled], rows[filled]
+        return edges[filled].tolist(), rows[filled].tolist()
 
     def to_pack(self, touched: NDArray[np.bool_]) -> Iterator[tuple[BlockKey, Readings]]:
         """The blocks that hold touched readings or begin in another state than stored."""
-        blocks, starts = self.block_starts()
-        firsts = starts.tolist()
-        any_touched = np.logical_or.reduceat(touched, starts).tolist() if len(firsts) > 1 else [True]
+        _, firsts = self.block_starts()
+        any_touched = np.logical_or.reduceat(touched, firsts).tolist() if len(firsts) > 1 else [True]
         ends = [*firsts[1:], len(self.at_us)]
-        for block, first, end, is_touched in zip(blocks.tolist(), firsts, ends, any_touched, strict=True):
-            carry = self.carries[block]
+        for (block, carry), first, end, is_touched in zip(self.carries.items(), firsts, ends, any_touched, strict=True):
             if not is_touched and block in self.stored and self.stored[block] == carry:
                 continue
             length = None if self.length_us is None else self.length_us[first:end]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -24,6 +25,8 @@ _STATE_SQL = (
     "FROM households h LEFT JOIN channels c ON c.household_no = h.household_no WHERE h.id = ? ORDER BY c.channel_no"
 )
 _CHANNEL_KEY = ("household_no", "channel_no")
+_CHANNEL_REST = [name for name in _CHANNEL_NAMES if name not in _CHANNEL_KEY]
+_channel_row = attrgetter(*_CHANNEL_REST, *_CHANNEL_KEY)
 _KIND = _CHANNEL_NAMES.index("kind")
 _DECLARED = _CHANNEL_NAMES.index("declared")
 _KINDS = {kind.value: kind for kind in Kind}
@@ -203,12 +206,10 @@ class DirectoryQueries:
         """Write channels as they are now."""
         if not channels:
             return
-        names = [name for name in _CHANNEL_NAMES if name not in _CHANNEL_KEY]
-        assignments = ", ".join(f"{name} = ?" for name in names)
+        assignments = ", ".join(f"{name} = ?" for name in _CHANNEL_REST)
         sql = f"UPDATE channels SET {assignments}, changes = changes + 1 WHERE household_no = ? AND channel_no = ?"  # noqa: S608 - names of ours
-        rows = [[*(getattr(one, name) for name in names), one.household_no, one.channel_no] for one in channels]
         cursor = self.driver.cursor()
-        cursor.executemany(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), rows)
+        cursor.executemany(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), map(_channel_row, channels))
 
     def add_meter_event(self, event: MeterEvent) -> MeterEvent:
         """Insert with the household's next event_no; the event as stored."""
