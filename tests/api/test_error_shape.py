@@ -156,6 +156,7 @@ def test_an_encoding_that_is_not_read_is_told_in_the_one_shape(api: Api, kept: H
         gzip.compress(b"{}") + b"and more",
         gzip.compress(b"") * 1500,
     ],
+    ids=["text", "empty", "no end", "cut", "more behind", "many parts"],
 )
 @pytest.mark.parametrize("name", WITH_BODY)
 def test_broken_gzip_is_told_in_the_one_shape(api: Api, kept: Home, name: str, body: bytes) -> None:
