@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,12 +48,8 @@ class MemoryStore:
     def household(self, household: str) -> Household | None:
         return next((one for one in self.all_households.values() if one.id == household), None)
 
-    def state_of(self, household: str) -> list[tuple[Any, ...]]:
-        found = self.household(household)
-        return [] if found is None else [(found, self.channels(found.household_no), self.changes)]
-
-    def home_of(self, state: Any) -> tuple[Household, list[Channel]]:
-        return state[0][0], state[0][1]
+    def states_of(self, households: Sequence[str]) -> dict[str, tuple[int, int]]:
+        return {one.id: (one.household_no, self.changes) for one in self.households_by_id(households).values()}
 
     def households_by_id(self, households: Sequence[str]) -> dict[str, Household]:
         return {one.id: one for one in self.all_households.values() if one.id in households}
@@ -71,21 +66,21 @@ class MemoryStore:
     def meter_events_of(self, household_nos: Sequence[int]) -> dict[int, list[MeterEvent]]:
         return {no: self.meter_events(no) for no in household_nos if self.meter_events(no)}
 
-    def lock_channels(self, household_nos: Sequence[int]) -> None:
-        pass
+    def begin_changes(self, household_nos: Sequence[int]) -> None:
+        self.changes += 1
 
     def put_household(self, household: Household) -> Household:
-        household = replace(household, household_no=household.household_no or len(self.all_households) + 1)
+        household = household._replace(household_no=household.household_no or len(self.all_households) + 1)
         self.all_households[household.household_no] = household
+        self.changes += 1
         return household
 
     def add_channel(self, channel: Channel) -> Channel:
-        channel = replace(channel, channel_no=len(self.channels(channel.household_no)) + 1)
+        channel = channel._replace(channel_no=len(self.channels(channel.household_no)) + 1)
         self.all_channels[channel.household_no, channel.channel_no] = channel
         return channel
 
     def update_channels(self, channels: Sequence[Channel]) -> None:
-        self.changes += 1
         for channel in channels:
             self.all_channels[channel.household_no, channel.channel_no] = channel
 
@@ -138,8 +133,7 @@ class MemoryStore:
         found = self.all_profiles[household_no, channel_no]
         for day, row in found.items():
             if day > after_day:
-                found[day] = replace(
-                    row,
+                found[day] = row._replace(
                     energy_milliwh=row.energy_milliwh + totals[0],
                     measured_s=row.measured_s + totals[1],
                     estimated_s=row.estimated_s + totals[2],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import pathlib
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,7 +97,7 @@ def state(url: str) -> Any:
                 blocks = view.blocks(*key, -EVERYTHING, EVERYTHING)
                 profiles = view.profiles(*key, -EVERYTHING, EVERYTHING)
                 name = (home.id, one.meter, one.quantity, one.kind)
-                found[name] = replace(one, channel_no=0, household_no=0), blocks, profiles
+                found[name] = one._replace(channel_no=0, household_no=0), blocks, profiles
     store.close()
     return found
 
@@ -112,7 +111,7 @@ def balances(view: ReadView, store_home: Household) -> bool:
         before = np.cumsum(days) - days
         if [row.energy_milliwh for row in rows] != before.tolist() or days.sum() != one.energy_milliwh:
             return False
-        if sum(block.count for block in view.blocks(*key, -EVERYTHING, EVERYTHING)) != one.reading_count:
+        if sum(block.reading_count for block in view.blocks(*key, -EVERYTHING, EVERYTHING)) != one.reading_count:
             return False
     return True
 

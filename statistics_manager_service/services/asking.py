@@ -16,12 +16,12 @@ from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
+from statistics_manager_service.services.homes import Home, Homes, known_household, known_state
 from statistics_manager_service.services.measuring import MEASURES, Column, Measurer, columns_of_each, needed
-from statistics_manager_service.services.ports import Billing, Channel, Household, ReadView, Revision, State, Store
+from statistics_manager_service.services.ports import Billing, Channel, ReadView, Revision, Store
 from statistics_manager_service.services.remembering import Remembered
 from statistics_manager_service.services.totals import Totals
 
-_MOST_NAMED = 10
 #: Of one answer: households × measures × buckets. So many take some hundred megabytes on the way out.
 MOST_VALUES = 4_000_000
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -98,40 +98,10 @@ def parse_group_by(text: str, allowed: Sequence[str] = GROUPINGS) -> GroupBy:
     return GroupBy(text)
 
 
-def known_household(view: ReadView, household: str) -> Household:
-    """The household. Raises NotFound."""
-    found = view.household(household)
-    if found is None:
-        raise _no_household(household)
-    return found
-
-
-def known_households(view: ReadView, households: Sequence[str]) -> list[Household]:
-    """The households. Raises NotFound for those that are not there."""
-    found = view.households_by_id(households)
-    unknown = [one for one in households if one not in found]
-    if unknown:
-        named = ", ".join(repr(one[:80]) for one in unknown[:_MOST_NAMED])
-        raise NotFound(f"there is no household {named}" + (" and others" if len(unknown) > _MOST_NAMED else ""))
-    return [found[one] for one in households]
-
-
-def _known_state(view: ReadView, household: str) -> State:
-    """What is known of the household. Raises NotFound."""
-    state = view.state_of(household)
-    if not state:
-        raise _no_household(household)
-    return state
-
-
-def _no_household(household: str) -> NotFound:
-    return NotFound(f"there is no household {household[:80]!r}")
-
-
-def _statistics(view: ReadView, state: State, question: Question) -> Statistics:
-    household, channels = view.home_of(state)
+def _statistics(view: ReadView, home: Home, question: Question) -> Statistics:
+    household = home.household
     measures, cal = _parsed(question, household.timezone, household.billing)
-    measurer = Measurer(Totals(view, cal.edges_us), channels)
+    measurer = Measurer(Totals(view, cal.edges_us), home.channels)
     columns = [measurer.column(measure, question.meter) for measure in measures]
     return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
 
@@ -216,24 +186,26 @@ class Asking:
         self, store: Store, now_us: Callable[[], int], most_households: int = 1000, most_kept_bytes: int = 0
     ) -> None:
         self._store, self.now_us, self._most_households = store, now_us, most_households
-        self._remembered = Remembered(most_kept_bytes)
+        self._homes = Homes()
+        self._answers: Remembered[bytes] = Remembered(most_kept_bytes)
 
     def statistics(self, household_id: str, question: Question) -> Statistics:
         """The measures of one household in buckets. Raises BadInput with all faults of the question, NotFound."""
         with self._store.reading() as view:
-            return _statistics(view, _known_state(view, household_id), question)
+            home = self._homes.of(view, household_id, known_state(view, household_id))
+            return _statistics(view, home, question)
 
     def encoded(self, household_id: str, question: Question, form: str, encode: Callable[[Statistics], bytes]) -> bytes:
         """The same in the bytes of a form, worked out again only where something of the household has changed."""
         key = (household_id, question, form)
         with self._store.reading() as view:
-            state = _known_state(view, household_id)
-            known = self._remembered.get(key, state)
+            state = known_state(view, household_id)
+            known = self._answers.get(key, state)
             if known is not None:
                 return known
-            found = _statistics(view, state, question)
+            found = _statistics(view, self._homes.of(view, household_id, state), question)
         answer = encode(found)
-        self._remembered.put(key, state, answer)
+        self._answers.put(key, state, answer, len(answer))
         return answer
 
     def many(self, household_ids: Sequence[str], question: Question) -> list[Statistics]:
@@ -244,7 +216,8 @@ class Asking:
             )
             raise BadInput.of([Fault("households", text)])
         with self._store.reading() as view:
-            households = known_households(view, list(dict.fromkeys(household_ids)))
+            homes = self._homes.of_each(view, list(dict.fromkeys(household_ids)))
+            households = [one.household for one in homes]
             zones = {one.timezone for one in households}
             if question.timezone is None and len(zones) > 1:
                 raise BadInput.of([Fault("timezone", "the households are in several zones; name one for the answer")])
@@ -253,11 +226,10 @@ class Asking:
                 raise BadInput.of([Fault("group_by", "the households have several billing days; ask for each alone")])
             zone = zones.pop() if zones else "UTC"
             measures, cal = _parsed(question, zone, next(iter(cycles), Billing()), len(households))
-            channels = view.channels_of([one.household_no for one in households])
+            channels = [one.channels for one in homes]
             totals = Totals(view, cal.edges_us)
-            totals.fetch([c for some in channels.values() for c in needed(some, measures, question.meter)])
-            homes = [channels.get(one.household_no, []) for one in households]
-            columns = [columns_of_each(totals, homes, measure, question.meter) for measure in measures]
+            totals.fetch([c for some in channels for c in needed(some, measures, question.meter)])
+            columns = [columns_of_each(totals, channels, measure, question.meter) for measure in measures]
         return [
             Statistics(one.id, cal.zone, question.group_by, question.start, question.end, cal, list(mine))
             for one, mine in zip(households, zip(*columns, strict=True), strict=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from statistics_manager_service.core.blocks import Readings, unpack_blocks
 from statistics_manager_service.core.grid import block_of
-from statistics_manager_service.services.asking import known_household
+from statistics_manager_service.services.homes import known_household
 from statistics_manager_service.services.ports import (
     Channel,
     DeviceToken,

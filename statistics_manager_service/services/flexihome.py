@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics_manager_service.core.civil import Calendar
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.services.asking import Newest, known_households, newest_of
+from statistics_manager_service.services.asking import Newest, newest_of
+from statistics_manager_service.services.homes import known_households
 from statistics_manager_service.services.measuring import Column, Measurer
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.totals import Totals

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ def patch_profiles(view: WriteView, stretches: Sequence[Stretch], folded: Folded
         i: _with_totals(view, patch, totals, stretches[i].news)
         for i, patch, totals in zip(patched, patches, ends, strict=True)
     }
-    return [done[i] if i in done else replace(one.channel, **one.news) for i, one in enumerate(stretches)]
+    return [done[i] if i in done else one.channel._replace(**one.news) for i, one in enumerate(stretches)]
 
 
 def _write_days(view: WriteView, patches: Sequence[_Patch], folded: Folded) -> list[list[int]]:
@@ -175,8 +175,7 @@ def _with_totals(view: WriteView, one: _Patch, ends: Sequence[int], news: dict[s
             view.shift_profiles(channel.household_no, channel.channel_no, one.last_day, shift)
         ends = [old + more for old, more in zip(_totals(channel), shift, strict=True)]
     energy, measured, estimated, count, total = ends
-    return replace(  # once a channel: it is slow
-        channel,
+    return channel._replace(
         **news,
         first_day=one.first_day if channel.first_day is None else min(channel.first_day, one.first_day),
         last_day=one.last_day if channel.last_day is None else max(channel.last_day, one.last_day),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
@@ -25,7 +25,7 @@ from statistics_manager_service.services.ports import (
     WriteView,
 )
 
-_COLUMNS = {one.name for one in fields(Household)} - {"household_no", "id", "more"}
+_COLUMNS = set(Household._fields) - {"household_no", "id", "more"}
 
 
 class Refolder(Protocol):
@@ -205,7 +205,7 @@ class Households:
         """Erase a household and everything of it. Raises NotFound."""
         with self._store.writing() as view:
             known = _found(view, household)
-            view.lock_channels([known.household_no])
+            view.begin_changes([known.household_no])
             view.delete_household(known.household_no)
 
     # --- meters -------------------------------------------------------------------------------------------------------
@@ -237,10 +237,9 @@ class Households:
         factor = UNITS[QUANTITIES[told.quantity].dimension][unit]
         with self._store.writing() as view:
             owner = _found(view, household)
-            view.lock_channels([owner.household_no])
+            view.begin_changes([owner.household_no])
             known = _channel_of(view, owner, meter, told.quantity, kind)
-            channel = replace(
-                known or Channel(owner.household_no, -1, meter, told.quantity, kind, unit),
+            channel = (known or Channel(owner.household_no, -1, meter, told.quantity, kind, unit))._replace(
                 unit=unit,
                 declared=True,
                 modulus_milli=_milli(told.modulus, factor),
@@ -282,7 +281,7 @@ class Households:
             raise BadInput.of(faults)
         with self._store.writing() as view:
             owner = _found(view, household)
-            view.lock_channels([owner.household_no])
+            view.begin_changes([owner.household_no])
             channel = _channel_of(view, owner, meter, told.quantity, Kind.REGISTER)
             if channel is None:
                 channel = view.add_channel(
@@ -300,7 +299,7 @@ class Households:
         """Undo an event; what is stored is corrected anew. Raises NotFound."""
         with self._store.writing() as view:
             owner = _found(view, household)
-            view.lock_channels([owner.household_no])
+            view.begin_changes([owner.household_no])
             events = [e for e in view.meter_events(owner.household_no) if (e.event_no, e.meter) == (event_no, meter)]
             if not events:
                 raise NotFound(f"meter {meter[:80]!r} of household {household} has no event {event_no}")
@@ -331,7 +330,7 @@ def _from_settings(household: str, household_no: int, settings: HouseholdSetting
 def settings_of(household: Household) -> dict[str, Any]:
     """The settings of a household, those that are set."""
     values = {name: getattr(household, name) for name in sorted(_COLUMNS)}
-    return {k: v for k, v in values.items() if v is not None} | household.more
+    return {k: v for k, v in values.items() if v is not None} | dict(household.more)
 
 
 def _checked_channel(told: MeterChannel, faults: list[Fault]) -> tuple[Kind, str]:

@@ -143,8 +143,9 @@ def _energy_columns(
         known = (measured_s + estimated_s > 0) | (energy_milliwh != 0)
         value[~known] = np.nan
         total[~known.any(axis=1)] = np.nan
-    coverage = np.minimum(measured_s / elapsed_s, 1.0)
-    estimated = np.minimum(estimated_s / elapsed_s, 1.0)
+    coverage, estimated = measured_s / elapsed_s, estimated_s / elapsed_s
+    for share in (coverage, estimated):
+        np.minimum(share, 1.0, out=share)
     columns = zip(value, coverage, estimated, total.tolist(), strict=True)
     return [Column(measure, meter, "kWh", *column) for column in columns]
 
@@ -248,12 +249,12 @@ class Sources:
 
 def sources(channels: Sequence[Channel], quantity: str) -> Sources:
     """The channels that tell an energy: samples of its power only where no register and no interval does."""
-    some = [c for c in channels if c.first_us is not None]
-    registers = [c for c in some if c.quantity == quantity and c.kind is Kind.REGISTER]
-    intervals = [c for c in some if c.quantity == quantity and c.kind is Kind.INTERVAL]
+    energies = [c for c in channels if c.quantity == quantity and c.first_us is not None]
+    if energies:
+        registers = [c for c in energies if c.kind is Kind.REGISTER]
+        return Sources(registers, [c for c in energies if c.kind is Kind.INTERVAL], [])
     power = quantity.replace("energy_", "power_", 1)
-    samples = [c for c in some if c.quantity == power] if not registers and not intervals else []
-    return Sources(registers, intervals, samples)
+    return Sources([], [], [c for c in channels if c.quantity == power and c.first_us is not None])
 
 
 def flow_between(totals: Totals, found: Sources) -> Flow:

@@ -1,15 +1,16 @@
 """What the services ask of a store, and the small objects that pass between them.
 
-The two implementations are SQLite and PostgreSQL, behind one SQL layer in `storage`.
+The two implementations are SQLite and PostgreSQL, behind one SQL layer in `storage`. What is a row there is a named
+tuple here: thousands of them are made for one answer, and a frozen dataclass takes several times as long to make.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
@@ -25,8 +26,7 @@ class Billing:
     dates: tuple[date, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Household:
+class Household(NamedTuple):
     """A household and its settings. `household_no` is the store's own key of it."""
 
     household_no: int
@@ -40,7 +40,7 @@ class Household:
     billing_day: int = 1
     contracted_power_kva: float | None = None
     currency: str | None = None
-    more: dict[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = {}  # never written to
 
     @property
     def billing(self) -> Billing:
@@ -49,8 +49,7 @@ class Household:
         return Billing(self.billing_day, tuple(sorted(date.fromisoformat(text) for text in dates)))
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(NamedTuple):
     """One quantity of one meter in one kind, as declared, and the running figures of what is stored of it.
 
     modulus_milli, resolution_milli: in milli-units of the quantity; max_power_w in W; None where not declared.
@@ -83,8 +82,7 @@ class Channel:
     sample_sum_milli: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MeterEvent:
+class MeterEvent(NamedTuple):
     """A meter was swapped: the old one ended at `old_end_milli`, the new one began at `new_start_milli`."""
 
     household_no: int
@@ -97,8 +95,7 @@ class MeterEvent:
     kind: str = "swap"
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceToken:
+class DeviceToken(NamedTuple):
     """A token that a device holds. Only the hash of its secret is stored."""
 
     token_id: str
@@ -112,18 +109,16 @@ class DeviceToken:
     revoked_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A stored block of readings of a channel: `block` counts blocks since 1970; `carry` is the state at its start."""
 
     block: int
     carry: int | None
-    count: int
+    reading_count: int
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileRow:
+class ProfileRow(NamedTuple):
     """A stored day profile: running totals at the start of the UTC day, and the packed quarters."""
 
     day: int
@@ -149,8 +144,7 @@ class ProfileColumns:
     bodies: Sequence[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(NamedTuple):
     """A value that a correction has replaced."""
 
     at_us: int
@@ -159,9 +153,9 @@ class Revision:
     replaced_us: int
 
 
-#: A household's settings and its channels as the store has them: equal to an earlier one exactly where nothing of the
-#: household has changed since, so that an answer that was worked out then is good now.
-State = Sequence[tuple[object, ...]]
+#: A household's number and how many times it, its channels, events or readings have changed: as long as the state is
+#: the same, so is everything of the household, and an answer that was worked out then is good now.
+State = tuple[int, int]
 
 
 class Directory(Protocol):
@@ -171,12 +165,8 @@ class Directory(Protocol):
         """By its id."""
         ...
 
-    def state_of(self, household: str) -> State:
-        """What is known of a household and its channels; empty where there is none."""
-        ...
-
-    def home_of(self, state: State) -> tuple[Household, list[Channel]]:
-        """The household of a state that is not empty, and its channels, ordered by channel_no."""
+    def states_of(self, households: Sequence[str]) -> dict[str, State]:
+        """The states of those of some ids that there are."""
         ...
 
     def households_by_id(self, households: Sequence[str]) -> dict[str, Household]:
@@ -224,15 +214,17 @@ class DirectoryWrites(Directory, Protocol):
     """Changes of households, channels, events and tokens, inside a write transaction."""
 
     def put_household(self, household: Household) -> Household:
-        """Insert (household_no 0) or update; raises Conflict where api_key or meter_id belongs to another."""
+        """Insert (household_no 0) or update, which is a change; raises Conflict where api_key or meter_id belongs to
+        another."""
         ...
 
     def delete_household(self, household_no: int) -> None:
         """Erase it and everything of it: readings, revisions, profiles, channels, events, tokens."""
         ...
 
-    def lock_channels(self, household_nos: Sequence[int]) -> None:
-        """Let no other writer change channels, readings or profiles of these households until the commit."""
+    def begin_changes(self, household_nos: Sequence[int]) -> None:
+        """Count a change of these households, and let no other writer change channels, events, readings or profiles of
+        them until the commit. Whoever changes those begins with it."""
         ...
 
     def add_channel(self, channel: Channel) -> Channel:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class Recorder:
     def _record(self, view: WriteView, readings: Sequence[WireReadings]) -> Recorded:
         known = view.households_by_id(sorted({wire.household for wire in readings}))
         numbers = sorted(one.household_no for one in known.values())
-        view.lock_channels(numbers)
+        view.begin_changes(numbers)
         channels = {
             (no, c.meter, c.quantity, c.kind): c for no, some in view.channels_of(numbers).items() for c in some
         }
@@ -149,8 +149,7 @@ class _DryRun(Exception):
 def before_profiles(one: Stretch) -> Channel:
     """The channel of a stretch that is loaded as a whole, as it is before its first profile: its readings alone."""
     is_empty = not len(one.at_us)
-    return replace(
-        one.channel,
+    return one.channel._replace(
         reading_count=len(one.at_us),
         first_us=None if is_empty else int(one.at_us[0]),
         last_us=None if is_empty else int(one.at_us[-1]),

@@ -1,31 +1,33 @@
-"""Answers kept for those who ask the same again, as dashboards do every few seconds."""
+"""What was worked out from a household's state of the store, kept as long as the household stays in that state."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from typing import Generic, TypeVar
 
 from statistics_manager_service.services.ports import State
 
-#: What an answer takes beside its bytes: its key, and the state it was made from.
-_BESIDE_BYTES = 4096
+Kept = TypeVar("Kept")
+#: What an entry takes beside its value: its key, its state, its place.
+_BESIDE_BYTES = 1024
 
 
-class Remembered:
-    """Recent answers, up to `most_bytes`; those not asked for the longest time are forgotten first.
+class Remembered(Generic[Kept]):
+    """Recent values, up to `most_bytes`; those not asked for the longest time are forgotten first.
 
-    An answer is good as long as the state from which it was made is that of the store. Whoever asks reads the state
-    anew, so what another process has written is seen at once, too.
+    A value is good as long as the state from which it was made is that of the store. Whoever asks reads the state anew,
+    so what another process has written is seen at once, too.
     """
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes, self._bytes = most_bytes, 0
-        self._kept: OrderedDict[Hashable, tuple[State, bytes]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[State, Kept, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, state: State) -> bytes | None:
-        """The answer, if there is one for this state."""
+    def get(self, key: Hashable, state: State) -> Kept | None:
+        """The value, if there is one for this state."""
         with self._lock:
             found = self._kept.get(key)
             if found is None or found[0] != state:
@@ -33,14 +35,15 @@ class Remembered:
             self._kept.move_to_end(key)
             return found[1]
 
-    def put(self, key: Hashable, state: State, answer: bytes) -> None:
-        """Keep an answer, in place of one for an older state."""
+    def put(self, key: Hashable, state: State, value: Kept, size_bytes: int) -> None:
+        """Keep a value that takes about so many bytes, in place of one for an older state."""
+        size_bytes += _BESIDE_BYTES
         with self._lock:
             older = self._kept.pop(key, None)
             if older is not None:
-                self._bytes -= len(older[1]) + _BESIDE_BYTES
-            self._kept[key] = (state, answer)
-            self._bytes += len(answer) + _BESIDE_BYTES
+                self._bytes -= older[2]
+            self._kept[key] = (state, value, size_bytes)
+            self._bytes += size_bytes
             while self._bytes > self._most_bytes:
-                _, (_, forgotten) = self._kept.popitem(last=False)
-                self._bytes -= len(forgotten) + _BESIDE_BYTES
+                _, (_, _, forgotten_bytes) = self._kept.popitem(last=False)
+                self._bytes -= forgotten_bytes

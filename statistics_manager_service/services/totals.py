@@ -131,8 +131,9 @@ class Totals:
         plan = self._plan
         found = self.view.profile_columns([(one.household_no, one.channel_no) for one in channels], plan.days)
         size = (len(channels), len(plan.days))
+        row = None
         if len(found.owner) == size[0] * size[1]:  # every channel has every day
-            row, at_days = np.arange(len(found.owner)).reshape(size), found.totals.reshape(*size, 5)
+            at_days = found.totals.reshape(*size, 5)
         else:
             row = np.full(size, -1)
             row[found.owner, found.place] = np.arange(len(found.owner))
@@ -140,31 +141,39 @@ class Totals:
             at_days[found.owner, found.place] = found.totals
         out = at_days if plan.place is None else at_days[:, plan.place]
         if len(plan.inside_slot):
-            self._add_inside(out, row[:, plan.cut], found.bodies)
+            if row is None:
+                _add_inside_all(out, plan, found.bodies)
+            else:
+                _add_inside_some(out, plan, found.bodies, row[:, plan.cut])
         for edge in plan.off_grid:
             for i, one in enumerate(channels):
                 out[i, edge] += _within_quarter(self.view, one, int(self.edges_us[edge]))
         steps: Int64 = out[:, 1:] - out[:, :-1]
         return steps
 
-    def _add_inside(self, out: Int64, row: Int64, bodies: Sequence[bytes]) -> None:
-        """Add what came from midnight to the edges that lie inside a day.
 
-        row: (c, u) int64, the row of each channel and cut day among the bodies, -1 where there is none.
-        """
-        plan, there = self._plan, row >= 0
-        if there.all():
-            cut = [bodies[i] for i in row.ravel().tolist()]
-            place, slot = plan.inside_cut, plan.inside_slot
-            if len(row) > 1:
-                place = np.arange(row.size).reshape(row.shape)[:, place].ravel()
-                slot = np.tile(slot, len(row))
-            out[:, plan.inside] += totals_at(cut, place, slot).reshape(len(row), -1, 5)
-        elif there.any():
-            place = np.where(there, np.cumsum(there).reshape(row.shape) - 1, -1)[:, plan.inside_cut]
-            owner, nth = np.nonzero(place >= 0)
-            more = totals_at([bodies[i] for i in row[there].tolist()], place[owner, nth], plan.inside_slot[nth])
-            out[owner, np.arange(out.shape[1])[plan.inside][nth]] += more
+def _add_inside_all(out: Int64, plan: _Plan, bodies: Sequence[bytes]) -> None:
+    """Add what came from midnight to the edges that lie inside a day, (c, m, 5), where every channel has every day."""
+    cut, place, slot = plan.cut.tolist(), plan.inside_cut, plan.inside_slot
+    channels, days = len(out), len(plan.days)
+    if channels > 1:
+        cut = [first + day for first in range(0, channels * days, days) for day in cut]
+        place = (np.arange(channels)[:, None] * len(plan.cut) + place).ravel()
+        slot = np.tile(slot, channels)
+    out[:, plan.inside] += totals_at([bodies[i] for i in cut], place, slot).reshape(channels, -1, 5)
+
+
+def _add_inside_some(out: Int64, plan: _Plan, bodies: Sequence[bytes], row: Int64) -> None:
+    """The same where some days are not there.
+
+    row: (c, u) int64, the row of each channel and cut day among the bodies, -1 where there is none.
+    """
+    there = row >= 0
+    if there.any():
+        place = np.where(there, np.cumsum(there).reshape(row.shape) - 1, -1)[:, plan.inside_cut]
+        owner, nth = np.nonzero(place >= 0)
+        more = totals_at([bodies[i] for i in row[there].tolist()], place[owner, nth], plan.inside_slot[nth])
+        out[owner, np.arange(out.shape[1])[plan.inside][nth]] += more
 
 
 def _beyond(channels: Sequence[Channel], days: Int64) -> Int64:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.services.ports import Block, Channel, Household, ProfileRow, ReadView, Store
@@ -109,7 +109,7 @@ def _differences(view: ReadView, channel: Channel, out: Verified) -> Iterator[st
         days = scratch.profiles_by_day.keys() | rows.keys()
         wrong = [day for day in days if scratch.profiles_by_day.get(day) != rows.get(day)]
         yield f"{len(wrong)} day profiles differ from their readings, the first is day {min(wrong)}"
-    if scratch.channel is not None and replace(scratch.channel, reading_count=channel.reading_count) != channel:
+    if scratch.channel is not None and scratch.channel._replace(reading_count=channel.reading_count) != channel:
         yield "the channel's running totals, or its first or newest reading, differ from its readings"
 
 
@@ -123,7 +123,7 @@ def rebuild(
     count = 0
     for household in households_of(store, only):
         with store.writing() as view:
-            view.lock_channels([household.household_no])
+            view.begin_changes([household.household_no])
             for channel in view.channels(household.household_no):
                 try:
                     recorder.refold(view, household, channel)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
 from operator import attrgetter
 from typing import Any
 
@@ -15,22 +14,17 @@ from statistics_manager_service.errors import Conflict
 from statistics_manager_service.services.ports import Channel, DeviceToken, Household, MeterEvent, State
 from statistics_manager_service.storage import schema
 
-_HOUSEHOLD_NAMES = [one.name for one in fields(Household)]
-_CHANNEL_NAMES = [one.name for one in fields(Channel)]
+_HOUSEHOLD_NAMES = list(Household._fields)
+_CHANNEL_NAMES = list(Channel._fields)
 _HOUSEHOLD_SQL = f"SELECT {', '.join(_HOUSEHOLD_NAMES)} FROM households WHERE "  # noqa: S608 - names of ours
 _CHANNEL_SQL = f"SELECT {', '.join(_CHANNEL_NAMES)} FROM channels WHERE household_no "  # noqa: S608 - names of ours
-_STATE_SQL = (
-    f"SELECT {', '.join(f'h.{name}' for name in _HOUSEHOLD_NAMES)}, "  # noqa: S608 - names of ours
-    f"{', '.join(f'c.{name}' for name in _CHANNEL_NAMES)}, c.changes "
-    "FROM households h LEFT JOIN channels c ON c.household_no = h.household_no WHERE h.id = ? ORDER BY c.channel_no"
-)
 _CHANNEL_KEY = ("household_no", "channel_no")
 _CHANNEL_REST = [name for name in _CHANNEL_NAMES if name not in _CHANNEL_KEY]
 _channel_row = attrgetter(*_CHANNEL_REST, *_CHANNEL_KEY)
 _KIND = _CHANNEL_NAMES.index("kind")
 _DECLARED = _CHANNEL_NAMES.index("declared")
 _KINDS = {kind.value: kind for kind in Kind}
-_EVENT_NAMES = [one.name for one in fields(MeterEvent)]
+_EVENT_NAMES = list(MeterEvent._fields)
 _EVENT_SQL = f"SELECT {', '.join(_EVENT_NAMES)} FROM meter_events WHERE household_no "  # noqa: S608 - names of ours
 _KEYS_A_QUERY = 400
 _LONGEST = 128  # of an id, a key
@@ -44,14 +38,14 @@ def _can_be_kept(text: str) -> bool:
 def _channel(row: Sequence[Any]) -> Channel:
     values = list(row)
     values[_KIND], values[_DECLARED] = _KINDS[values[_KIND]], bool(values[_DECLARED])
-    return Channel(*values)
+    return Channel._make(values)
 
 
 def _household(row: Sequence[Any]) -> Household:
     values = list(row)
     if isinstance(values[-1], str | bytes):
         values[-1] = orjson.loads(values[-1])
-    return Household(*values)
+    return Household._make(values)
 
 
 class DirectoryQueries:
@@ -82,15 +76,12 @@ class DirectoryQueries:
         """The household of an id."""
         return self._one_household("id", household)
 
-    def state_of(self, household: str) -> State:
-        """What is known of a household and its channels; empty where there is none."""
-        return self._rows(_STATE_SQL, (household,)) if _can_be_kept(household) else []
-
-    def home_of(self, state: State) -> tuple[Household, list[Channel]]:
-        """The household of a state that is not empty, and its channels, ordered by channel_no."""
-        width = len(_HOUSEHOLD_NAMES)
-        channels = [_channel(row[width:-1]) for row in state if row[-1] is not None]
-        return _household(state[0][:width]), channels
+    def states_of(self, households: Sequence[str]) -> dict[str, State]:
+        """The states of those of some ids that there are."""
+        some = [one for one in households if _can_be_kept(one)]
+        return {
+            row[0]: row[1:] for row in self._rows_in("SELECT id, household_no, changes FROM households WHERE id ", some)
+        }
 
     def households_by_id(self, households: Sequence[str]) -> dict[str, Household]:
         """Those of some ids that there are."""
@@ -131,15 +122,15 @@ class DirectoryQueries:
         """The meter events of many households, ordered by event_no; those without any are left out."""
         found: dict[int, list[MeterEvent]] = {}
         for row in self._rows_in(_EVENT_SQL, household_nos, " ORDER BY event_no"):
-            found.setdefault(row[0], []).append(MeterEvent(*row))
+            found.setdefault(row[0], []).append(MeterEvent._make(row))
         return found
 
     def _tokens(self, condition: sa.ColumnElement[bool]) -> list[DeviceToken]:
         tokens, households = schema.device_tokens.c, schema.households.c
-        columns = [households.id if one.name == "household" else tokens[one.name] for one in fields(DeviceToken)]
+        columns = [households.id if name == "household" else tokens[name] for name in DeviceToken._fields]
         joined = schema.device_tokens.join(schema.households, tokens.household_no == households.household_no)
         statement = sa.select(*columns).select_from(joined).where(condition).order_by(tokens.created_us)
-        return [DeviceToken(*row) for row in self.connection.execute(statement)]
+        return [DeviceToken._make(row) for row in self.connection.execute(statement)]
 
     def device_token(self, token_id: str) -> DeviceToken | None:
         """The token of an id."""
@@ -160,19 +151,20 @@ class DirectoryQueries:
             owner = other(value) if value is not None else None
             if owner is not None and owner.id != household.id:
                 raise Conflict(f"this {name} belongs to another household already")
-        values = asdict(household)
+        values = household._asdict() | {"more": dict(household.more)}
         household_no = values.pop("household_no")
         table = schema.households
         try:
             if household_no:
-                self.connection.execute(table.update().where(table.c.household_no == household_no).values(values))
+                here = table.c.household_no == household_no
+                self.connection.execute(table.update().where(here).values({**values, "changes": table.c.changes + 1}))
                 return household
             made = self.connection.execute(table.insert().values(values).returning(table.c.household_no))
         except sa.exc.IntegrityError as error:
             raise Conflict(
                 "another request has just made this household, or has taken its api_key or meter_id"
             ) from error
-        return replace(household, household_no=made.scalar_one())
+        return household._replace(household_no=made.scalar_one())
 
     def delete_household(self, household_no: int) -> None:
         """Erase it and everything of it: readings, revisions, profiles, channels, events, tokens."""
@@ -182,24 +174,30 @@ class DirectoryQueries:
         table = schema.households
         self.connection.execute(table.delete().where(table.c.household_no == household_no))
 
-    def lock_channels(self, household_nos: Sequence[int]) -> None:
-        """Let no other writer change channels, readings or profiles of these households until the commit.
+    def begin_changes(self, household_nos: Sequence[int]) -> None:
+        """Count a change of these households, and let no other writer change channels, events, readings or profiles of
+        them until the commit. Whoever changes those begins with it.
 
         In PostgreSQL by locking their rows, always in the same order; SQLite has one writer at a time anyway.
         """
-        if self.dialect == "postgresql" and household_nos:
-            table = schema.households
-            some = table.c.household_no.in_(list(household_nos))
-            self.connection.execute(
-                sa.select(table.c.household_no).where(some).order_by(table.c.household_no).with_for_update()
-            )
+        table = schema.households
+        for first in range(0, len(household_nos), _KEYS_A_QUERY):
+            part = sorted(household_nos)[first : first + _KEYS_A_QUERY]
+            marks = ", ".join("?" * len(part))
+            if self.dialect == "postgresql":
+                some = table.c.household_no.in_(part)
+                self.connection.execute(
+                    sa.select(table.c.household_no).where(some).order_by(table.c.household_no).with_for_update()
+                )
+            sql = f"UPDATE households SET changes = changes + 1 WHERE household_no IN ({marks})"  # noqa: S608 - marks
+            self.driver.execute(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), part)
 
     def add_channel(self, channel: Channel) -> Channel:
         """Insert with the household's next channel_no; the channel as stored."""
         table = schema.channels
         newest = sa.select(sa.func.max(table.c.channel_no)).where(table.c.household_no == channel.household_no)
-        channel = replace(channel, channel_no=(self.connection.execute(newest).scalar() or 0) + 1)
-        self.connection.execute(table.insert().values(asdict(channel)))
+        channel = channel._replace(channel_no=(self.connection.execute(newest).scalar() or 0) + 1)
+        self.connection.execute(table.insert().values(channel._asdict()))
         return channel
 
     def update_channels(self, channels: Sequence[Channel]) -> None:
@@ -207,7 +205,7 @@ class DirectoryQueries:
         if not channels:
             return
         assignments = ", ".join(f"{name} = ?" for name in _CHANNEL_REST)
-        sql = f"UPDATE channels SET {assignments}, changes = changes + 1 WHERE household_no = ? AND channel_no = ?"  # noqa: S608 - names of ours
+        sql = f"UPDATE channels SET {assignments} WHERE household_no = ? AND channel_no = ?"  # noqa: S608 - names of ours
         cursor = self.driver.cursor()
         cursor.executemany(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), map(_channel_row, channels))
 
@@ -215,8 +213,8 @@ class DirectoryQueries:
         """Insert with the household's next event_no; the event as stored."""
         table = schema.meter_events
         newest = sa.select(sa.func.max(table.c.event_no)).where(table.c.household_no == event.household_no)
-        event = replace(event, event_no=(self.connection.execute(newest).scalar() or 0) + 1)
-        self.connection.execute(table.insert().values(asdict(event)))
+        event = event._replace(event_no=(self.connection.execute(newest).scalar() or 0) + 1)
+        self.connection.execute(table.insert().values(event._asdict()))
         return event
 
     def delete_meter_event(self, household_no: int, event_no: int) -> None:
@@ -227,7 +225,7 @@ class DirectoryQueries:
 
     def add_device_token(self, token: DeviceToken) -> None:
         """Insert a token."""
-        values = asdict(token)
+        values = token._asdict()
         del values["household"]
         self.connection.execute(schema.device_tokens.insert().values(values))
 

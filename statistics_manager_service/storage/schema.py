@@ -24,6 +24,7 @@ households = sa.Table(
     sa.Column("contracted_power_kva", sa.Double),
     sa.Column("currency", sa.String(3)),
     sa.Column("more", sa.JSON, nullable=False),
+    sa.Column("changes", sa.BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,  # a number is never used again, so nothing of an erased household can come back
 )
 
@@ -57,7 +58,6 @@ channels = sa.Table(
     sa.Column("estimated_s", sa.BigInteger, nullable=False),
     sa.Column("sample_count", sa.BigInteger, nullable=False),
     sa.Column("sample_sum_milli", sa.BigInteger, nullable=False),
-    sa.Column("changes", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("household_no", "meter", "quantity", "kind"),
 )
 

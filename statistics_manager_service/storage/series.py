@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import orjson
 from sqlalchemy import Connection
 
 from statistics_manager_service.core.readings import Int64
@@ -26,8 +27,16 @@ _TABLES = {
     ),
     "revisions": (("household_no", "channel_no", "at_us", "replaced_us"), ("value_milli", "length_us")),
 }
-#: SQLite takes at most so many parameters in a statement (the oldest version in use: 999).
-_KEYS_A_QUERY = 400
+#: SQLite's profiles of a channel: days side by side are a scan, others are looked up one by one, in the order given (it
+#: keeps the order of a CROSS JOIN).
+_RANGE_OF_DAYS = (
+    f"SELECT {_PROFILE_COLUMNS} FROM profiles "  # noqa: S608 - names of ours
+    "WHERE household_no = ? AND channel_no = ? AND day BETWEEN ? AND ? ORDER BY day"
+)
+_LISTED_DAYS = (
+    f"SELECT {_PROFILE_COLUMNS} FROM json_each(?3) AS wanted "  # noqa: S608 - names of ours
+    "CROSS JOIN profiles ON household_no = ?1 AND channel_no = ?2 AND day = wanted.value"
+)
 
 
 @lru_cache(maxsize=64)
@@ -83,11 +92,13 @@ class SeriesQueries:
 
     def blocks_of(self, spans: Sequence[Span]) -> list[list[Block]]:
         """The blocks of many channels at once, ordered; a list for each span."""
-        return [[Block(*row) for row in rows] for rows in self._spans("readings", "block", _BLOCK_COLUMNS, spans)]
+        return [[Block._make(row) for row in rows] for rows in self._spans("readings", "block", _BLOCK_COLUMNS, spans)]
 
     def profiles_of(self, spans: Sequence[Span]) -> list[list[ProfileRow]]:
         """The day profiles of many channels at once, ordered; a list for each span."""
-        return [[ProfileRow(*row) for row in rows] for rows in self._spans("profiles", "day", _PROFILE_COLUMNS, spans)]
+        return [
+            [ProfileRow._make(row) for row in rows] for rows in self._spans("profiles", "day", _PROFILE_COLUMNS, spans)
+        ]
 
     def blocks(self, household_no: int, channel_no: int, first: int, last: int) -> list[Block]:
         """The blocks first..last, both included, ordered."""
@@ -96,12 +107,12 @@ class SeriesQueries:
     def blocks_before(self, household_no: int, channel_no: int, block: int, limit: int) -> list[Block]:
         """The nearest non-empty blocks before `block`, ordered."""
         sql = _BLOCK + "block < ? ORDER BY block DESC LIMIT ?"
-        return [Block(*row) for row in self._run(sql, (household_no, channel_no, block, limit))][::-1]
+        return [Block._make(row) for row in self._run(sql, (household_no, channel_no, block, limit))][::-1]
 
     def blocks_after(self, household_no: int, channel_no: int, block: int, limit: int) -> list[Block]:
         """The nearest non-empty blocks after `block`, ordered."""
         sql = _BLOCK + "block > ? ORDER BY block LIMIT ?"
-        return [Block(*row) for row in self._run(sql, (household_no, channel_no, block, limit))]
+        return [Block._make(row) for row in self._run(sql, (household_no, channel_no, block, limit))]
 
     def profiles(self, household_no: int, channel_no: int, first_day: int, last_day: int) -> list[ProfileRow]:
         """The rows of the days first..last, both included, ordered."""
@@ -114,38 +125,23 @@ class SeriesQueries:
             nothing = np.zeros(0, np.int64)
             return ProfileColumns(nothing, nothing, np.zeros((0, 5), np.int64), ())
         *numbers, bodies = zip(*rows, strict=True)
-        columns = np.array(numbers, np.int64).T
-        owner = np.repeat(np.arange(len(keys)), counts) if len(keys) > 1 else np.zeros(len(rows), np.int64)
-        return ProfileColumns(owner, days.searchsorted(columns[:, 0]), columns[:, 1:], bodies)
+        columns = np.array(numbers, np.int64)
+        owner = np.arange(len(keys)).repeat(counts)
+        is_complete = len(rows) == len(keys) * len(days)
+        place = np.arange(len(rows)) % len(days) if is_complete else days.searchsorted(columns[0])
+        return ProfileColumns(owner, place, columns[1:].T, bodies)
 
     def _profile_rows(self, keys: Sequence[tuple[int, int]], days: list[int]) -> tuple[list[Any], list[int]]:
         """The rows, a channel's after another's, and how many each channel has."""
         if self.dialect == "postgresql":
             return self._profile_rows_joined(keys, days)
-        # days side by side are a range; else they are listed, so many at a time as the driver takes
-        condition, parts = "day BETWEEN ? AND ?", [[days[0], days[-1]]]
-        is_range = days[-1] - days[0] < 2 * len(days)
-        if not is_range:
-            size = min(len(days), _KEYS_A_QUERY)
-            condition = f"day IN ({', '.join('?' * size)})"
-            parts = [days[i : i + size] for i in range(0, len(days), size)]
-            parts[-1] = [*parts[-1], *[days[-1]] * (size - len(parts[-1]))]  # one statement for all
-        sql = (
-            f"SELECT {_PROFILE_COLUMNS} FROM profiles "  # noqa: S608 - names of ours
-            f"WHERE household_no = ? AND channel_no = ? AND {condition} ORDER BY day"
-        )
-        wanted = set(days) if is_range and days[-1] - days[0] + 1 != len(days) else None
+        wanted: list[Any]
+        sql, wanted = _LISTED_DAYS, [orjson.dumps(days).decode()]
+        if days[-1] - days[0] + 1 == len(days):
+            sql, wanted = _RANGE_OF_DAYS, [days[0], days[-1]]
         cursor = self.driver.cursor()
-        rows: list[Any] = []
-        counts: list[int] = []
-        for key in keys:
-            before = len(rows)
-            for part in parts:
-                rows += cursor.execute(sql, (*key, *part)).fetchall()
-            if wanted is not None:
-                rows[before:] = [row for row in rows[before:] if row[0] in wanted]
-            counts.append(len(rows) - before)
-        return rows, counts
+        found = [cursor.execute(sql, (*key, *wanted)).fetchall() for key in keys]
+        return [row for rows in found for row in rows], [len(rows) for rows in found]
 
     def _profile_rows_joined(self, keys: Sequence[tuple[int, int]], days: list[int]) -> tuple[list[Any], list[int]]:
         """The same in one statement, for a store across the network."""
@@ -167,7 +163,7 @@ class SeriesQueries:
             "SELECT at_us, value_milli, length_us, replaced_us FROM revisions "
             "WHERE household_no = ? AND channel_no = ? AND at_us >= ? AND at_us < ? ORDER BY at_us, replaced_us"
         )
-        return [Revision(*row) for row in self._run(sql, (household_no, channel_no, start_us, end_us))]
+        return [Revision._make(row) for row in self._run(sql, (household_no, channel_no, start_us, end_us))]
 
     # --- writing ------------------------------------------------------------------------------------------------------
 

@@ -18,40 +18,43 @@ FIRST_US = 1_700_006_400_000_000
 DAY = Question("energy_import", "2023-11-15", "2023-11-16", "daily")
 
 
-def test_an_answer_is_good_for_its_state_alone() -> None:
-    kept = Remembered(1_000_000)
-    kept.put("question", [("settings", 1)], b"one")
-    assert kept.get("question", [("settings", 1)]) == b"one"
-    assert kept.get("question", [("settings", 2)]) is None
-    assert kept.get("another", [("settings", 1)]) is None
-    kept.put("question", [("settings", 2)], b"two")
-    assert kept.get("question", [("settings", 1)]) is None
-    assert kept.get("question", [("settings", 2)]) == b"two"
+BEFORE, AFTER = (1, 7), (1, 8)
+
+
+def test_a_value_is_good_for_its_state_alone() -> None:
+    kept: Remembered[bytes] = Remembered(1_000_000)
+    kept.put("question", BEFORE, b"one", 3)
+    assert kept.get("question", BEFORE) == b"one"
+    assert kept.get("question", AFTER) is None
+    assert kept.get("another", BEFORE) is None
+    kept.put("question", AFTER, b"two", 3)
+    assert kept.get("question", BEFORE) is None
+    assert kept.get("question", AFTER) == b"two"
 
 
 def test_those_not_asked_for_the_longest_time_are_forgotten() -> None:
-    kept = Remembered(3 * 14_100)
+    kept: Remembered[str] = Remembered(3 * 11_100)
     for key in "abc":
-        kept.put(key, [], key.encode() * 10_000)
-    assert kept.get("a", []) is not None
-    kept.put("d", [], b"d" * 10_000)
-    assert kept.get("b", []) is None
-    assert [key for key in "acd" if kept.get(key, [])] == ["a", "c", "d"]
+        kept.put(key, BEFORE, key, 10_000)
+    assert kept.get("a", BEFORE) is not None
+    kept.put("d", BEFORE, "d", 10_000)
+    assert kept.get("b", BEFORE) is None
+    assert [key for key in "acd" if kept.get(key, BEFORE)] == ["a", "c", "d"]
 
 
-def test_replacing_an_answer_takes_no_more_memory() -> None:
-    kept = Remembered(2 * 14_100)
-    kept.put("other", [], b"o" * 10_000)
-    for state in range(50):
-        kept.put("same", [(state,)], b"s" * 10_000)
-    assert kept.get("other", []) is not None
+def test_replacing_a_value_takes_no_more_memory() -> None:
+    kept: Remembered[str] = Remembered(2 * 11_100)
+    kept.put("other", BEFORE, "o", 10_000)
+    for changes in range(50):
+        kept.put("same", (1, changes), "s", 10_000)
+    assert kept.get("other", BEFORE) is not None
 
 
 @pytest.mark.parametrize("most_bytes", [0, 5_000])
-def test_an_answer_larger_than_the_memory_is_not_kept(most_bytes: int) -> None:
-    kept = Remembered(most_bytes)
-    kept.put("large", [], b"x" * 10_000)
-    assert kept.get("large", []) is None
+def test_a_value_larger_than_the_memory_is_not_kept(most_bytes: int) -> None:
+    kept: Remembered[str] = Remembered(most_bytes)
+    kept.put("large", BEFORE, "x", 10_000)
+    assert kept.get("large", BEFORE) is None
 
 
 class Home:
@@ -118,6 +121,22 @@ def test_settings_meters_and_events_change_the_answer_at_once(database_url: str)
     assert swapped != before
     home.households.delete_event("home1", "grid", told.event_no)
     assert home.ask() == before
+
+
+def test_many_households_are_remembered_until_one_of_them_changes(database_url: str) -> None:
+    home = Home(database_url)
+    home.households.put("home2", {"timezone": "UTC"})
+    home.record("grid", [0.0, 500.0])
+
+    def sums() -> list[float]:
+        return [one.columns[0].total for one in home.asking.many(["home2", "home1"], DAY)]
+
+    np.testing.assert_equal(sums(), [np.nan, 0.5])
+    home.record("second", [0.0, 1000.0])
+    np.testing.assert_equal(sums(), [np.nan, 1.5])
+    home.households.delete("home2")
+    with pytest.raises(NotFound, match="home2"):
+        sums()
 
 
 def test_an_erased_household_is_not_remembered(database_url: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,7 +59,7 @@ def put(store: SqlStore, *households: Household) -> list[Household]:
 
 def test_a_household_is_read_as_it_was_put(store: SqlStore) -> None:
     (made,) = put(store, FULL)
-    assert made == replace(FULL, household_no=made.household_no)
+    assert made == FULL._replace(household_no=made.household_no)
     assert made.household_no > 0
     with store.reading() as view:
         assert view.household("home1") == made
@@ -120,10 +119,10 @@ def test_pages_of_households_are_ordered_by_id_and_leave_none_out(store: SqlStor
 def test_a_key_that_belongs_to_another_household_is_a_conflict(store: SqlStore, key: str) -> None:
     (first, second) = put(store, Household(0, "a", **{key: "k"}), Household(0, "b"))
     with pytest.raises(Conflict, match=key), store.writing() as view:
-        view.put_household(replace(second, **{key: "k"}))
+        view.put_household(second._replace(**{key: "k"}))
     with pytest.raises(Conflict, match=key), store.writing() as view:
         view.put_household(Household(0, "c", **{key: "k"}))
-    put(store, replace(first, **{key: "k"}))  # its own is none
+    put(store, first._replace(**{key: "k"}))  # its own is none
     with store.reading() as view:
         assert [one.id for one in view.households(None, 9)] == ["a", "b"]
         assert view.household("b") == second
@@ -153,11 +152,11 @@ def test_channels_are_numbered_by_household_and_read_as_they_were_added(store: S
     (a, b) = put(store, Household(0, "a"), Household(0, "b"))
     plain = Channel(b.household_no, -1, "pv", "power_production", Kind.SAMPLE, "W")
     with store.writing() as view:
-        first = view.add_channel(replace(FULL_CHANNEL, household_no=a.household_no))
-        second = view.add_channel(replace(FULL_CHANNEL, household_no=a.household_no, kind=Kind.INTERVAL))
+        first = view.add_channel(FULL_CHANNEL._replace(household_no=a.household_no))
+        second = view.add_channel(FULL_CHANNEL._replace(household_no=a.household_no, kind=Kind.INTERVAL))
         third = view.add_channel(plain)
     assert [first.channel_no, second.channel_no, third.channel_no] == [1, 2, 1]
-    assert third == replace(plain, channel_no=1)
+    assert third == plain._replace(channel_no=1)
     with store.reading() as view:
         assert view.channels(a.household_no) == [first, second]
         assert view.channels_of([b.household_no, a.household_no, 999]) == {
@@ -188,10 +187,10 @@ def test_updated_channels_are_as_they_were_told_and_others_stay(store: SqlStore)
     empty = Channel(a.household_no, -1, "grid", "energy_import", Kind.REGISTER, "Wh")
     with store.writing() as view:
         one = view.add_channel(empty)
-        two = view.add_channel(replace(empty, meter="pv"))
-        three = view.add_channel(replace(empty, meter="ev"))
-    full = replace(FULL_CHANNEL, household_no=a.household_no, channel_no=one.channel_no)
-    renamed = replace(two, energy_milliwh=7, last_us=None)
+        two = view.add_channel(empty._replace(meter="pv"))
+        three = view.add_channel(empty._replace(meter="ev"))
+    full = FULL_CHANNEL._replace(household_no=a.household_no, channel_no=one.channel_no)
+    renamed = two._replace(energy_milliwh=7, last_us=None)
     with store.writing() as view:
         view.update_channels([full, renamed])
         view.update_channels([])
@@ -254,4 +253,4 @@ def test_a_revoked_token_says_since_when_and_others_stay_valid(store: SqlStore) 
         view.revoke_device_token("t0", 1_900_000_000_000_000)
         view.revoke_device_token("nobody", 1)
     with store.reading() as view:
-        assert view.device_tokens(a.household_no) == [replace(tokens[0], revoked_us=1_900_000_000_000_000), tokens[1]]
+        assert view.device_tokens(a.household_no) == [tokens[0]._replace(revoked_us=1_900_000_000_000_000), tokens[1]]

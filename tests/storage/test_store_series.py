@@ -29,7 +29,7 @@ PROFILES = [
 
 def put_blocks(store: SqlStore, key: tuple[int, int], blocks: Sequence[Block]) -> None:
     with store.writing() as view:
-        view.put_blocks([(*key, one.block, one.carry, one.count, one.body) for one in blocks])
+        view.put_blocks([(*key, one.block, one.carry, one.reading_count, one.body) for one in blocks])
 
 
 def rows_of(

@@ -159,9 +159,9 @@ def test_writers_of_one_household_wait_for_each_other_so_no_update_is_lost(store
     def count_up() -> None:
         for _ in range(rounds):
             with store.writing() as view:
-                view.lock_channels([no])
+                view.begin_changes([no])
                 (old,) = view.blocks(no, 9, 0, 0) or [None]
-                count = 0 if old is None else old.count
+                count = 0 if old is None else old.reading_count
                 view.put_blocks([(no, 9, 0, None, count + 1, b"")])
 
     threads = [threading.Thread(target=count_up) for _ in range(workers)]
@@ -170,7 +170,7 @@ def test_writers_of_one_household_wait_for_each_other_so_no_update_is_lost(store
     for thread in threads:
         thread.join()
     with store.reading() as view:
-        assert view.blocks(no, 9, 0, 0)[0].count == rounds * workers
+        assert view.blocks(no, 9, 0, 0)[0].reading_count == rounds * workers
 
 
 def test_locking_many_households_in_any_order_is_no_deadlock(store: SqlStore) -> None:
@@ -182,7 +182,7 @@ def test_locking_many_households_in_any_order_is_no_deadlock(store: SqlStore) ->
         try:
             for _ in range(15):
                 with store.writing() as view:
-                    view.lock_channels(order)
+                    view.begin_changes(order)
         except BaseException as error:
             faults.append(error)
 
@@ -195,7 +195,31 @@ def test_locking_many_households_in_any_order_is_no_deadlock(store: SqlStore) ->
         thread.join()
     assert faults == []
     with store.writing() as view:
-        view.lock_channels([])
+        view.begin_changes([])
+
+
+def test_each_change_makes_another_state_of_its_households_alone(store: SqlStore) -> None:
+    with store.writing() as view:
+        (a, b) = (view.put_household(Household(0, name)) for name in "ab")
+
+    def states() -> dict[str, tuple[int, int]]:
+        with store.reading() as view:
+            return view.states_of(["b", "a", "nobody", "\0"])
+
+    first = states()
+    assert {name: state[0] for name, state in first.items()} == {"a": a.household_no, "b": b.household_no}
+    with store.writing() as view:
+        view.begin_changes([a.household_no])
+    second = states()
+    assert (second["a"] != first["a"], second["b"]) == (True, first["b"])
+    with store.writing() as view:
+        view.put_household(b._replace(timezone="Europe/Lisbon"))
+    third = states()
+    assert (third["a"], third["b"] != second["b"]) == (second["a"], True)
+    with pytest.raises(ZeroDivisionError), store.writing() as view:
+        view.begin_changes([a.household_no])
+        raise ZeroDivisionError
+    assert states() == third
 
 
 def test_a_store_that_answers_is_healthy(store: SqlStore) -> None:
