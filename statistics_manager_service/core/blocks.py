@@ -54,19 +54,20 @@ def _packed_columns(columns: Sequence[Int64]) -> list[bytes]:
     lasts = begins + sizes - 1
     step[lasts] = np.where(lasts > begins, step[lasts - 1], 0)
     least, most = np.minimum.reduceat(step, begins), np.maximum.reduceat(step, begins)
-    rows = zip(*(one.tolist() for one in (joined[begins], least, most, begins, lasts)), strict=True)
+    above = (step - least.repeat(sizes)).view(np.uint64)  # this may wrap, and be undone by wrapping back
+    unit = np.maximum(np.gcd.reduceat(above, begins), np.uint64(1))
+    above //= unit.repeat(sizes)
+    rows = zip(*(one.tolist() for one in (joined[begins], least, most, unit, begins, lasts)), strict=True)
     return [
-        _COLUMN.pack(0, first, base, 1) if base == top else _varying(first, base, top - base, step[begin:last])
-        for first, base, top, begin, last in rows
+        _COLUMN.pack(0, first, base, 1)
+        if base == top
+        else _varying(first, base, unit, (top - base) // unit, above[begin:last])
+        for first, base, top, unit, begin, last in rows
     ]
 
 
-def _varying(first: int, base: int, most: int, step: Int64) -> bytes:
-    above = (step - base).view(np.uint64)  # this may wrap, and be undone by wrapping back
-    unit = int(np.gcd.reduce(above))
-    if unit > 1:
-        above = above // np.uint64(unit)
-    width = next((width for width in _TYPES if most // unit < 1 << (8 * width)), 8)
+def _varying(first: int, base: int, unit: int, most: int, above: NDArray[np.uint64]) -> bytes:
+    width = next((width for width in _TYPES if most < 1 << (8 * width)), 8)
     return _COLUMN.pack(width, first, base, unit) + above.astype(_TYPES[width]).tobytes()
 
 

@@ -100,21 +100,22 @@ def _pack_samples(days: Days, i: int) -> bytes:
 
 def unpack_days(bodies: Sequence[bytes]) -> Days:
     """The quarter-hours of day profiles. Raises ValueError for a body of another format version."""
-    # Full days of one form, the usual case, are read in one go.
+    # Full days of one form, the usual case, are read in one go; so are most others.
     if bodies and all(len(body) == _WHOLE_BYTES and body.startswith(_WHOLE) for body in bodies):
-        return _unpack_whole(bodies)
+        days = np.frombuffer(b"".join(bodies), _WHOLE_DAY)
+        quality = days["quality"].astype(np.int64)
+        return Days(days["energy_milliwh"].astype(np.int64), quality[:, :1], quality[:, 1:])
     out = Days.empty(len(bodies), any(body[3] for body in bodies))
-    whole = [i for i, body in enumerate(bodies) if len(body) == _WHOLE_BYTES and body.startswith(_WHOLE)]
-    if whole:
-        some = _unpack_whole([bodies[i] for i in whole])
-        out.energy_milliwh[whole] = some.energy_milliwh
-        out.measured_s[whole], out.estimated_s[whole] = some.measured_s, some.estimated_s
-    for i in sorted(set(range(len(bodies))).difference(whole)):
+    flows = [i for i, body in enumerate(bodies) if body.startswith(_FLOWS) and not body[3]]
+    if flows:
+        _unpack_flows(out, flows, [bodies[i] for i in flows])
+    for i in sorted(set(range(len(bodies))).difference(flows)):
         _unpack_one(out, i, bodies[i])
     return out
 
 
-#: How a day begins whose quarters are of one quality, whose energies take four bytes, and that has no samples.
+#: How a day begins whose energies take four bytes; and one whose quarters are of one quality too, without samples.
+_FLOWS = bytes((VERSION, 4))
 _WHOLE = bytes((VERSION, 4, 1, 0))
 _WHOLE_BYTES = _HEAD + _RUN.itemsize + 4 * QUARTERS_PER_DAY
 _WHOLE_DAY = np.dtype(
@@ -122,10 +123,15 @@ _WHOLE_DAY = np.dtype(
 )
 
 
-def _unpack_whole(bodies: Sequence[bytes]) -> Days:
-    days = np.frombuffer(b"".join(bodies), _WHOLE_DAY)
-    quality = days["quality"].astype(np.int64)
-    return Days(days["energy_milliwh"].astype(np.int64), quality[:, :1], quality[:, 1:])
+def _unpack_flows(out: Days, rows: Sequence[int], bodies: Sequence[bytes]) -> None:
+    """Days without samples whose energies take four bytes, all of them at once."""
+    ends = [_HEAD + _RUN.itemsize * body[2] for body in bodies]
+    runs = np.frombuffer(b"".join([body[_HEAD:end] for body, end in zip(bodies, ends, strict=True)]), _RUN)
+    energies = b"".join([body[end:] for body, end in zip(bodies, ends, strict=True)])
+    shape = (len(bodies), QUARTERS_PER_DAY)
+    out.energy_milliwh[rows] = np.frombuffer(energies, "<i4").reshape(shape)
+    out.measured_s[rows] = runs["measured_s"].repeat(runs["quarters"]).reshape(shape)
+    out.estimated_s[rows] = runs["estimated_s"].repeat(runs["quarters"]).reshape(shape)
 
 
 def totals_at(bodies: Sequence[bytes], row: Int64, slot: Int64) -> Int64:

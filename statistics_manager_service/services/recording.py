@@ -108,7 +108,7 @@ class Recorder:
             Stretch(batch.channel, events_of(events.get(batch.channel.household_no, ()), batch.channel))
             for batch in batches
         ]
-        load(view, stretches, [int(at_us.min()) for at_us in columns], [int(at_us.max()) for at_us in columns])
+        load(view, stretches, columns)
         for batch, one, at_us in zip(batches, stretches, columns, strict=True):
             channel = batch.channel
             length_us = batch.column("length_us") if channel.kind is Kind.INTERVAL else None

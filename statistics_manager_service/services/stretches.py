@@ -23,6 +23,8 @@ from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.services.ports import Block, Channel, MeterEvent, ReadView, Span
 
 _NO_INTS = np.zeros(0, np.int64)
+_NO_VERDICTS = np.zeros(0, np.uint8)
+_NO_MARKS = np.zeros(0, np.bool_)
 _WIDEN_BLOCKS = 4
 _EVERYTHING = 10**9
 
@@ -53,8 +55,8 @@ class Stretch:
     at_us: Int64 = field(default_factory=lambda: _NO_INTS)
     value_milli: Int64 = field(default_factory=lambda: _NO_INTS)
     length_us: Int64 | None = None
-    verdict: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
-    changed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    verdict: NDArray[np.uint8] = field(default_factory=lambda: _NO_VERDICTS)
+    changed: NDArray[np.bool_] = field(default_factory=lambda: _NO_MARKS)
     at_start: bool = True
     at_end: bool = True
     first_block: int = 0
@@ -220,10 +222,19 @@ class Stretch:
             yield key, (self.at_us[first:end], self.value_milli[first:end], length, self.verdict[first:end])
 
 
-def load(view: ReadView, stretches: Sequence[Stretch], first_us: Sequence[int], last_us: Sequence[int]) -> None:
-    """Load what a change of first_us … last_us of each stretch needs: the blocks of all of them at once."""
-    spans = [one.span(first, last) for one, first, last in zip(stretches, first_us, last_us, strict=True)]
-    found = view.blocks_of(spans)
+def load(view: ReadView, stretches: Sequence[Stretch], columns: Sequence[Int64]) -> None:
+    """Load what a change needs: the blocks of all stretches at once.
+
+    columns: for each stretch the instants of its change, in any order, one at least.
+    """
+    joined = np.concatenate(columns)
+    lengths = np.array([len(column) for column in columns], np.int64)
+    begins: Int64 = np.cumsum(lengths) - lengths
+    first_us = np.minimum.reduceat(joined, begins).tolist()
+    last_us = np.maximum.reduceat(joined, begins).tolist()
+    found = view.blocks_of(
+        [one.span(first, last) for one, first, last in zip(stretches, first_us, last_us, strict=True)]
+    )
     parts = iter(unpack_blocks([block.body for blocks in found for block in blocks]))
     for one, first, blocks in zip(stretches, first_us, found, strict=True):
         one.begin(view, first, blocks, [next(parts) for _ in blocks])

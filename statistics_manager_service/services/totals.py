@@ -197,7 +197,7 @@ def _within_quarter(view: ReadView, channel: Channel, at_us: int) -> tuple[int, 
     if channel.first_us is None or channel.first_day is None:
         return (0, 0, 0, 0, 0)
     one = Stretch(channel, events_of(view.meter_events(channel.household_no), channel))
-    load(view, [one], [start_us], [at_us])
+    load(view, [one], [np.array([start_us, at_us], np.int64)])
     while True:
         if not len(one.at_us):
             return (0, 0, 0, 0, 0)

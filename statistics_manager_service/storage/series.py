@@ -27,8 +27,8 @@ _TABLES = {
     ),
     "revisions": (("household_no", "channel_no", "at_us", "replaced_us"), ("value_milli", "length_us")),
 }
-#: SQLite's profiles of a channel: days side by side are a scan, others are looked up one by one, in the order given (it
-#: keeps the order of a CROSS JOIN).
+#: SQLite's profiles of a channel: days side by side are a scan, others are looked up one by one, in the order given.
+#: Here and below: SQLite walks a CROSS JOIN as it is written, and what it then finds in the order of the table's key.
 _RANGE_OF_DAYS = (
     f"SELECT {_PROFILE_COLUMNS} FROM profiles "  # noqa: S608 - names of ours
     "WHERE household_no = ? AND channel_no = ? AND day BETWEEN ? AND ? ORDER BY day"
@@ -70,24 +70,28 @@ class SeriesQueries:
 
     def _spans(self, table: str, column: str, names: str, spans: Sequence[Span]) -> list[list[Any]]:
         """Rows of a bulk table, a list for each span, ordered by `column`."""
+        if not spans:
+            return []
         if self.dialect == "sqlite":
             sql = (
-                f"SELECT {names} FROM {table} WHERE household_no = ? AND channel_no = ? "  # noqa: S608 - names of ours
-                f"AND {column} BETWEEN ? AND ? ORDER BY {column}"
+                f"SELECT wanted.key, {names} FROM json_each(?) AS wanted "  # noqa: S608 - names of ours
+                f"CROSS JOIN {table} ON household_no = json_extract(wanted.value, '$[0]') "
+                "AND channel_no = json_extract(wanted.value, '$[1]') "
+                f"AND {column} BETWEEN json_extract(wanted.value, '$[2]') AND json_extract(wanted.value, '$[3]')"
             )
-            cursor = self.driver.cursor()
-            return [cursor.execute(sql, span).fetchall() for span in spans]
-        sql = (
-            f"SELECT k.place, {names} "  # noqa: S608 - names of ours
-            "FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[]) WITH ORDINALITY "
-            "AS k(household_no, channel_no, low, high, place) "
-            f"JOIN {table} t ON t.household_no = k.household_no AND t.channel_no = k.channel_no "
-            f"AND t.{column} BETWEEN k.low AND k.high ORDER BY k.place, t.{column}"
-        )
+            rows = self._run(sql, [orjson.dumps(spans).decode()])
+        else:
+            sql = (
+                f"SELECT k.place - 1, {names} "  # noqa: S608 - names of ours
+                "FROM unnest(?::bigint[], ?::int[], ?::int[], ?::int[]) WITH ORDINALITY "
+                "AS k(household_no, channel_no, low, high, place) "
+                f"JOIN {table} t ON t.household_no = k.household_no AND t.channel_no = k.channel_no "
+                f"AND t.{column} BETWEEN k.low AND k.high ORDER BY k.place, t.{column}"
+            )
+            rows = self._run(sql, [list(part) for part in zip(*spans, strict=True)])
         found: list[list[Any]] = [[] for _ in spans]
-        if spans:
-            for place, *row in self._run(sql, [list(part) for part in zip(*spans, strict=True)]):
-                found[place - 1].append(row)
+        for row in rows:
+            found[row[0]].append(row[1:])
         return found
 
     def blocks_of(self, spans: Sequence[Span]) -> list[list[Block]]:
