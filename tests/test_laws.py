@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import Any
 
@@ -18,7 +19,7 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.services.ports import Channel, Household, MeterEvent
-from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.recording import Recorded, Recorder
 from statistics_manager_service.services.totals import ENERGY, ESTIMATED, MEASURED, Totals
 
 EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "200"))
@@ -29,18 +30,20 @@ NOW_US = START_US + 4000 * US_PER_DAY
 
 
 def store_with(kind: Kind, events: list[MeterEvent] | None = None, **limits: Any) -> tuple[MemoryStore, Recorder]:
+    """A store with one channel, and its recorder, by whose clock an hour passes from one write to the next."""
     store = MemoryStore()
     store.put_household(Household(0, "home", register_unit="kWh"))
     quantity = "power_import" if kind is Kind.SAMPLE else "energy_import"
     store.add_channel(Channel(1, 0, "grid", quantity, kind, "kWh", **limits))
     store.all_events = list(events or [])
-    return store, Recorder(store, lambda: NOW_US)
+    clock = itertools.count(NOW_US, 3600 * US_PER_S)
+    return store, Recorder(store, lambda: next(clock))
 
 
-def record(recorder: Recorder, kind: Kind, rows: list[tuple[int, int, int]]) -> None:
+def record(recorder: Recorder, kind: Kind, rows: list[tuple[int, int, int]]) -> Recorded:
     at, value, length = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     sample = kind is Kind.SAMPLE
-    recorder.record(
+    return recorder.record(
         [
             WireReadings(
                 "home",
@@ -175,6 +178,30 @@ def test_a_correction_ends_in_the_state_of_the_corrected_readings(data: st.DataO
     for batch in data.draw(st.composite(batches)(rows)):
         record(other, kind, batch)
     assert state(one_store) == state(other_store)
+
+
+@law
+@given(st.data(), st.sampled_from(list(Kind)))
+def test_corrections_leave_the_same_revisions_in_one_batch_as_one_by_one(data: st.DataObject, kind: Kind) -> None:
+    few = st.tuples(st.integers(0, 2), st.integers(0, 2), st.sampled_from([900, 1800]))
+    rows = [
+        (START_US + i * 1800 * US_PER_S, value, length * US_PER_S)
+        for i, value, length in data.draw(st.lists(few, min_size=1, max_size=12))
+    ]
+    one_store, one = store_with(kind)
+    counts = [record(one, kind, [row]) for row in rows]
+    many_store, many = store_with(kind)
+    size = data.draw(st.integers(1, len(rows)))
+    told = [record(many, kind, rows[i : i + size]) for i in range(0, len(rows), size)]
+    for at_us in {row[0] for row in rows}:
+        replaced = [
+            [(old.value_milli, old.length_us) for old in store.revisions(1, 1, at_us, at_us + 1)]
+            for store in (one_store, many_store)
+        ]
+        assert replaced[0] == replaced[1]
+    assert sum(count.accepted for count in counts) == sum(count.accepted for count in told)
+    assert sum(count.duplicates for count in counts) == sum(count.duplicates for count in told)
+    assert state(one_store) == state(many_store)
 
 
 @law

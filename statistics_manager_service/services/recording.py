@@ -19,7 +19,7 @@ from statistics_manager_service.services.accepting import Accepted, Claim, accep
 from statistics_manager_service.services.correcting import correct, set_aside_count
 from statistics_manager_service.services.folding import fold_stretches, patch_profiles
 from statistics_manager_service.services.ports import Channel, Household, MeterEvent, Store, WriteView
-from statistics_manager_service.services.stretches import Stretch, events_of, load, packed
+from statistics_manager_service.services.stretches import Replaced, Stretch, events_of, load, packed
 
 ChannelKey = tuple[int, str, str, Kind]
 
@@ -117,10 +117,9 @@ class Recorder:
             fresh = len(one.at_us) - before + len(replaced)
             out.accepted += fresh
             out.duplicates += len(at_us) - fresh
+            revisions += _revisions(channel, replaced, now_us)
             if not one.changed.any():
                 continue
-            key = (channel.household_no, channel.channel_no)
-            revisions += [(*key, at, now_us + i, value, length) for i, (at, value, length) in enumerate(replaced)]
             one.news = _news(one, len(one.at_us) - before)
             by_kind[channel.kind].append(one)
         view.add_revisions(revisions)
@@ -198,6 +197,20 @@ def _news(one: Stretch, added: int) -> dict[str, int]:
     if channel.last_us is None or newest >= channel.last_us:
         news |= {"last_us": newest, "last_value_milli": int(one.value_milli[-1])}
     return news
+
+
+def _revisions(
+    channel: Channel, replaced: Sequence[Replaced], now_us: int
+) -> list[tuple[int, int, int, int, int, int]]:
+    """Rows of what was replaced, the last one of each instant now, those before it a microsecond apart."""
+    key = (channel.household_no, channel.channel_no)
+    out = []
+    later = 0
+    for i in reversed(range(len(replaced))):
+        at_us, value_milli, length_us = replaced[i]
+        later = later + 1 if i + 1 < len(replaced) and replaced[i + 1][0] == at_us else 0
+        out.append((*key, at_us, now_us - later, value_milli, length_us))
+    return out[::-1]
 
 
 def _claims(

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,17 @@ _EVERYTHING = 10**9
 
 #: A block's row without its body: household_no, channel_no, block, carry, count.
 BlockKey = tuple[int, int, int, int | None, int]
+
+#: A reading that another one replaced: instant, value, length (0 of other than intervals).
+Replaced = tuple[int, int, int]
+
+
+class Merging(NamedTuple):
+    """Readings on their way into a stretch, (n,) columns, instants increasing."""
+
+    at_us: Int64
+    value_milli: Int64
+    length_us: Int64 | None
 
 
 def events_of(events: Sequence[MeterEvent], channel: Channel) -> list[MeterEvent]:
@@ -148,41 +160,57 @@ class Stretch:
 
     # --- merging ------------------------------------------------------------------------------------------------------
 
-    def merge(self, at_us: Int64, value_milli: Int64, length_us: Int64 | None) -> list[tuple[int, int, int]]:
-        """Put readings in; of one instant the last one counts. Returns what they replaced: (at, value, length).
+    def merge(self, at_us: Int64, value_milli: Int64, length_us: Int64 | None) -> list[Replaced]:
+        """Put readings in; of one instant the last one counts. Returns what they replaced, of each instant in order.
 
         at_us, value_milli, length_us: (n,) in the order in which they came.
         """
-        replaced: list[tuple[int, int, int]] = []
-        if not bool((at_us[1:] > at_us[:-1]).all()):
-            at_us, value_milli, length_us, replaced = _in_order(at_us, value_milli, length_us)
+        if bool((at_us[1:] > at_us[:-1]).all()):
+            first = last = Merging(at_us, value_milli, length_us)
+            replaced: list[Replaced] = []
+        else:
+            first, last, replaced = _in_order(at_us, value_milli, length_us)
+        at_us = last.at_us
         if not len(self.at_us) or at_us[0] > self.at_us[-1]:  # a live stream: all of it is new
-            self._append(at_us, value_milli, length_us)
+            self._append(*last)
             return replaced
         place = np.searchsorted(self.at_us, at_us)
         inside = np.minimum(place, len(self.at_us) - 1)
         known = self.at_us[inside] == at_us
-        other = known & (self.value_milli[inside] != value_milli)
-        if length_us is not None and self.length_us is not None:
-            other |= known & (self.length_us[inside] != length_us)
-        spot = inside[other]
-        replaced += _rows(self.at_us, self.value_milli, self.length_us, spot)
-        if len(spot):
-            if length_us is not None and self.length_us is not None:
-                self.old_end_us = int((self.at_us[spot] + self.length_us[spot]).max())
-                self.length_us = _with(self.length_us, spot, length_us[other])
-            self.value_milli = _with(self.value_milli, spot, value_milli[other])
-            self.changed[spot] = True
-        new = ~known
-        if new.any():
-            where = place[new]
-            self.at_us = np.insert(self.at_us, where, at_us[new])
-            self.value_milli = np.insert(self.value_milli, where, value_milli[new])
-            if length_us is not None and self.length_us is not None:
-                self.length_us = np.insert(self.length_us, where, length_us[new])
-            self.verdict = np.insert(self.verdict, where, np.uint8(Verdict.PLAUSIBLE))
-            self.changed = np.insert(self.changed, where, True)
+        corrected = inside[known & self._differs(inside, first)]
+        stored = _rows(self.at_us, self.value_milli, self.length_us, corrected)
+        replaced = sorted([*stored, *replaced], key=itemgetter(0))  # of one instant what was stored came first
+        self._replace(inside, last, known & self._differs(inside, last))
+        self._insert(place, last, ~known)
         return replaced
+
+    def _differs(self, rows: Int64, told: Merging) -> NDArray[np.bool_]:
+        """Whether readings are other than those of some rows."""
+        other: NDArray[np.bool_] = self.value_milli[rows] != told.value_milli
+        if told.length_us is not None and self.length_us is not None:
+            other |= self.length_us[rows] != told.length_us
+        return other
+
+    def _replace(self, rows: Int64, told: Merging, which: NDArray[np.bool_]) -> None:
+        spot = rows[which]
+        if not len(spot):
+            return
+        if told.length_us is not None and self.length_us is not None:
+            self.old_end_us = int((self.at_us[spot] + self.length_us[spot]).max())
+            self.length_us = _with(self.length_us, spot, told.length_us[which])
+        self.value_milli = _with(self.value_milli, spot, told.value_milli[which])
+        self.changed[spot] = True
+
+    def _insert(self, place: Int64, told: Merging, which: NDArray[np.bool_]) -> None:
+        if not which.any():
+            return
+        where = place[which]
+        self.at_us = np.insert(self.at_us, where, told.at_us[which])
+        self.value_milli = np.insert(self.value_milli, where, told.value_milli[which])
+        if told.length_us is not None and self.length_us is not None:
+            self.length_us = np.insert(self.length_us, where, told.length_us[which])
+        self.verdict = np.insert(self.verdict, where, np.uint8(Verdict.PLAUSIBLE))
+        self.changed = np.insert(self.changed, where, True)
 
     def _append(self, at_us: Int64, value_milli: Int64, length_us: Int64 | None) -> None:
         count = len(at_us)
@@ -249,23 +277,24 @@ def packed(
     return [(*key, body) for (key, _), body in zip(found, bodies, strict=True)]
 
 
-def _in_order(
-    at_us: Int64, value: Int64, length_us: Int64 | None
-) -> tuple[Int64, Int64, Int64 | None, list[tuple[int, int, int]]]:
-    """Readings in order of time, the last one of each instant; and what those replaced."""
+def _in_order(at_us: Int64, value: Int64, length_us: Int64 | None) -> tuple[Merging, Merging, list[Replaced]]:
+    """Readings in order of time: the first and the last one of each instant, and those that others replaced."""
     order = np.argsort(at_us, kind="stable")
     at_us, value = at_us[order], value[order]
     length_us = None if length_us is None else length_us[order]
-    last = np.append(at_us[1:] != at_us[:-1], True)
-    lost = np.flatnonzero(~last)
-    differs = value[lost] != value[lost + 1]
+    goes_on = at_us[1:] == at_us[:-1]
+    differs = value[1:] != value[:-1]
     if length_us is not None:
-        differs |= length_us[lost] != length_us[lost + 1]
-    replaced = _rows(at_us, value, length_us, lost[differs])
-    return at_us[last], value[last], None if length_us is None else length_us[last], replaced
+        differs |= length_us[1:] != length_us[:-1]
+    replaced = _rows(at_us, value, length_us, np.flatnonzero(goes_on & differs))
+    first, last = np.append(True, ~goes_on), np.append(~goes_on, True)
+    firsts, lasts = (
+        Merging(at_us[some], value[some], None if length_us is None else length_us[some]) for some in (first, last)
+    )
+    return firsts, lasts, replaced
 
 
-def _rows(at_us: Int64, value: Int64, length_us: Int64 | None, rows: Int64) -> list[tuple[int, int, int]]:
+def _rows(at_us: Int64, value: Int64, length_us: Int64 | None, rows: Int64) -> list[Replaced]:
     lengths = np.zeros(len(rows), np.int64) if length_us is None else length_us[rows]
     return list(zip(at_us[rows].tolist(), value[rows].tolist(), lengths.tolist(), strict=True))
 
