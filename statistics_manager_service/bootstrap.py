@@ -11,13 +11,12 @@ import uvicorn
 
 from statistics_manager_service.api.app import Service
 from statistics_manager_service.api.app import create_app as create_api
-from statistics_manager_service.core.readings import RefusedLine, WireReadings
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.ingest.json_body import decode_json
 from statistics_manager_service.ingest.line_protocol import decode_line_protocol
 from statistics_manager_service.ingest.tables import decode_arrow, decode_csv, decode_parquet
 from statistics_manager_service.observability import configure_logging
-from statistics_manager_service.services.app import AppServices
+from statistics_manager_service.services.app import AppServices, DecodedLines
 from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.fields import KNOWN_FIELDS
 from statistics_manager_service.services.households import Households
@@ -36,6 +35,8 @@ DECODERS = {
     "application/vnd.apache.arrow.stream": decode_arrow,
     "application/vnd.apache.parquet": decode_parquet,
 }
+#: A key that is shorter can be guessed from a token.
+SHORTEST_KEY_BYTES = 32
 _LOG = structlog.get_logger()
 
 
@@ -66,12 +67,13 @@ class LineDecoder:
     store: Store
     now_us: Callable[[], int]
 
-    def __call__(self, body: bytes, precision: str) -> tuple[list[WireReadings], list[RefusedLine], int]:
-        """Readings, refused lines, and the number of lines that the body has."""
+    def __call__(self, body: bytes, precision: str, only: str | None) -> DecodedLines:
+        """What a body holds, for a writer who may write for all households or for one `only`."""
         series, refused = decode_line_protocol(body, precision, known_fields=KNOWN_FIELDS, now_us=self.now_us())
         with self.store.reading() as view:
-            readings, unknown = resolve_series(series, view)
-        return readings, [*refused, *unknown], body.count(b"\n") + (not body.endswith(b"\n"))
+            readings, unknown, any_foreign = resolve_series(series, view, only)
+        count = body.count(b"\n") + (not body.endswith(b"\n"))
+        return DecodedLines(readings, [*refused, *unknown], count, any_foreign)
 
 
 def open_store(settings: Settings) -> SqlStore:
@@ -115,6 +117,9 @@ def serve(settings: Settings) -> None:
     """Migrate the store if wished, and serve until stopped. Raises StatisticsError where it can't start."""
     configure_logging(settings.log_level, settings.log_format)
     keys_of(settings)
+    key = settings.jwt_sign_key
+    if key is not None and len(key.get_secret_value().encode()) < SHORTEST_KEY_BYTES:
+        _LOG.warning("key_of_tokens_is_short", setting="JWT_SIGN_KEY", least_bytes=SHORTEST_KEY_BYTES)
     if settings.trust_unauthenticated:
         _LOG.warning("unauthenticated_requests_are_trusted", setting="TRUST_UNAUTHENTICATED")
     if settings.migrate_on_start:

@@ -13,7 +13,7 @@ from statistics_manager_service.api.bodies import read_body
 from statistics_manager_service.api.running import run
 from statistics_manager_service.api.statistics import services_of
 from statistics_manager_service.core.readings import Decoded, RefusedLine, RefusedReading
-from statistics_manager_service.errors import BadInput, UnsupportedMedia
+from statistics_manager_service.errors import BadInput, Forbidden, UnsupportedMedia
 from statistics_manager_service.services.access import Caller, require_any_writing, require_write
 from statistics_manager_service.services.app import AppServices
 from statistics_manager_service.services.recording import Recorded
@@ -165,13 +165,15 @@ async def write_line_protocol(request: Request, who: Annotated[Caller, Depends(c
 
 
 def _write_lines(services: AppServices, who: Caller, body: bytes, precision: str) -> bytes | None:
-    """Record the good lines; the error's body where lines are refused, else None."""
-    readings, refused, lines = services.decode_lines(body, precision)
-    for household in {one.household for one in readings}:
-        require_write(who, household)
+    """Record the good lines; the error's body where lines are refused, else None. Raises Forbidden where no line is of
+    the caller's household."""
+    decoded = services.decode_lines(body, precision, None if who.is_service else who.household)
+    readings, refused, lines = decoded.readings, list(decoded.refused), decoded.count
+    if decoded.any_foreign and not readings:
+        raise Forbidden("this token writes for its own household alone, and no line is of it")
     if readings:
         try:
-            recorded = services.recorder.record(readings)
+            recorded = services.recorder.record(readings, whole_rows=True)
             refused += [RefusedLine(one.index, 1, one.reason) for one in recorded.refused]
         except BadInput as fault:
             raise BadInput(fault.sentence, fault.faults, code="invalid") from fault

@@ -81,20 +81,29 @@ def claim(wire: WireReadings, household: Household, channel: Channel) -> Claim:
     raise BadInput.of([Fault(f"{wire.where}.unit", f"{unit!r} is no unit of {wire.quantity}; allowed are {allowed}")])
 
 
-def accept(claims: Sequence[Claim], now_us: int) -> tuple[list[Accepted], list[RefusedReading]]:
-    """The readings in milli-units, those of each claim; and the single ones that can't be taken."""
+def accept(
+    claims: Sequence[Claim], now_us: int, *, whole_rows: bool = False
+) -> tuple[list[Accepted], list[RefusedReading]]:
+    """The readings in milli-units, those of each claim; and the single ones that can't be taken.
+
+    whole_rows: readings of one index stand or fall together, whatever their claims.
+    """
     if not claims:
         return [], []
     ends = np.cumsum([len(one.wire.at_us) for one in claims])
     owner = np.repeat(np.arange(len(claims)), np.diff(ends, prepend=0))
     at_us = np.concatenate([_starts(one) for one in claims])
-    milli = np.concatenate([one.wire.value * one.factor for one in claims])
+    with np.errstate(over="ignore"):  # what becomes infinite is refused below
+        milli = np.concatenate([one.wire.value * one.factor for one in claims])
     length_us = np.concatenate([_lengths(one) for one in claims])
     checks = _checks(claims, owner, at_us, milli, length_us, now_us)
     bad = np.logical_or.reduce([failed for failed, _ in checks])
     milli[bad] = 0
     value_milli = np.rint(milli).astype(np.int64)
-    good = ~bad if bad.any() else None
+    good = None
+    if bad.any():
+        index = np.concatenate([_indices(one.wire) for one in claims]) if whole_rows else None
+        good = ~bad if index is None else ~np.isin(index, index[bad])
     out = []
     for one, first, end in zip(claims, [0, *ends[:-1].tolist()], ends.tolist(), strict=True):
         part = slice(first, end) if good is None else np.flatnonzero(good[first:end]) + first
@@ -102,6 +111,10 @@ def accept(claims: Sequence[Claim], now_us: int) -> tuple[list[Accepted], list[R
         out.append(Accepted(one.channel, at_us[part], value_milli[part], length))
     rows = np.flatnonzero(bad).tolist()
     return out, [_refusal(claims[owner[i]], i - int(ends[owner[i]]), checks, i) for i in rows]
+
+
+def _indices(wire: WireReadings) -> Int64:
+    return np.arange(len(wire.at_us)) if wire.index is None else wire.index
 
 
 def _starts(one: Claim) -> Int64:

@@ -15,10 +15,25 @@ from statistics_manager_service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
+class DecodedLines:
+    """What a body of line protocol holds.
+
+    count: its lines. any_foreign: whether lines were refused for they are of a household that the writer may not write
+    for, or of none.
+    """
+
+    readings: list[WireReadings]
+    refused: list[RefusedLine]
+    count: int
+    any_foreign: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AppServices:
     """The services, and the decoders of bodies by media type.
 
-    decode_lines: body and precision of line protocol to readings, refused lines, and the number of lines.
+    decode_lines: a body of line protocol, its precision, and the one household that the writer may write for (None:
+    all of them).
     """
 
     settings: Settings
@@ -29,4 +44,4 @@ class AppServices:
     recorder: Recorder
     asking: Asking
     decoders: dict[str, Callable[[bytes], Decoded]]
-    decode_lines: Callable[[bytes, str], tuple[list[WireReadings], list[RefusedLine], int]]
+    decode_lines: Callable[[bytes, str, str | None], DecodedLines]

@@ -52,8 +52,16 @@ def _fields() -> dict[str, Field]:
     for quantity in QUANTITIES.values():
         unit = None if quantity.dimension is Dimension.ENERGY else quantity.unit
         found[quantity.name] = Field(quantity.name, quantity.kinds[0], unit)
-    return found
+    return found | _with_medium_and_storage(found)
+
+
+def _with_medium_and_storage(found: dict[str, Field]) -> dict[str, Field]:
+    """OBIS codes as meters write them in full: medium 1 (electricity), channel 0, and the storage 255 (current)."""
+    codes = {name: field for name, field in found.items() if name[0].isdigit()}
+    return {f"1-0:{name}{storage}": field for name, field in codes.items() for storage in ("", "*255", ".255")}
 
 
 FIELDS: Final = _fields()
-KNOWN_FIELDS: Final = frozenset(FIELDS)
+#: A field of this name tells nothing of itself: its quantity is the line's tag `quantity`, or its measurement.
+VALUE: Final = "value"
+KNOWN_FIELDS: Final = frozenset((*FIELDS, VALUE))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from statistics_manager_service.core.civil import check_zone, parse_moment
 from statistics_manager_service.core.names import check_name
 from statistics_manager_service.core.quantities import BOUNDS_MILLI, QUANTITIES, UNITS, Dimension, Kind
-from statistics_manager_service.core.units import MILLI, S_PER_DAY
-from statistics_manager_service.errors import BadInput, Fault, Forbidden, NotFound
+from statistics_manager_service.core.units import EARLIEST_READING_US, MILLI, S_PER_DAY, US_PER_DAY
+from statistics_manager_service.errors import BadInput, Conflict, Fault, Forbidden, NotFound
 from statistics_manager_service.services.ports import (
     DEFAULT_GAP_LIMIT_S,
     Channel,
@@ -96,12 +96,34 @@ class HouseholdSettings(BaseModel):
     name: PlainText | None = Field(None, max_length=128, description="A name for people.")
 
 
+def _known_quantity(name: str) -> str:
+    if name not in QUANTITIES:
+        raise ValueError(f"{name[:60]!r} is no quantity; there are {', '.join(QUANTITIES)}")
+    return name
+
+
+def _read_from_register(name: str) -> str:
+    if Kind.REGISTER not in QUANTITIES[_known_quantity(name)].kinds:
+        raise ValueError(f"{name[:60]!r} is not read from a register")
+    return name
+
+
+def _moment(text: str) -> str:
+    try:
+        parse_moment(text, "UTC", "at")
+    except BadInput as error:
+        raise ValueError(error.faults[0].why) from error
+    return text
+
+
 class MeterChannel(BaseModel):
-    """What a meter measures: one quantity in one kind."""
+    """What a meter measures: one quantity in one kind. Kind and unit are the quantity's usual ones where not told."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, validate_default=True)
 
-    quantity: str = Field(description="Such as energy_import.", examples=["energy_import"])
+    quantity: Annotated[str, AfterValidator(_known_quantity)] = Field(
+        description="Such as energy_import.", examples=["energy_import"]
+    )
     kind: Literal["register", "interval", "sample"] | None = Field(
         None, description="The quantity's usual one if absent."
     )
@@ -115,6 +137,40 @@ class MeterChannel(BaseModel):
         DEFAULT_GAP_LIMIT_S, gt=0, le=366 * S_PER_DAY, description="Readings at most this far apart count as measured."
     )
 
+    @field_validator("kind")
+    @classmethod
+    def _kind_of_quantity(cls, kind: str | None, told: ValidationInfo) -> str | None:
+        quantity = QUANTITIES.get(told.data.get("quantity", ""))
+        if quantity is None:  # which is a fault of its own
+            return kind
+        if kind is not None and kind not in quantity.kinds:
+            raise ValueError(f"{quantity.name} is told by kind {' or '.join(quantity.kinds)}")
+        return kind or quantity.kinds[0].value
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_of_quantity(cls, unit: str | None, told: ValidationInfo) -> str | None:
+        quantity = QUANTITIES.get(told.data.get("quantity", ""))
+        if quantity is None:
+            if unit is not None and not any(unit in units for units in UNITS.values()):
+                raise ValueError(f"{unit[:20]!r} is no unit")
+            return unit
+        if unit is not None and unit not in UNITS[quantity.dimension]:
+            allowed = ", ".join(UNITS[quantity.dimension])
+            raise ValueError(f"{unit[:20]!r} is no unit of {quantity.name}; allowed are {allowed}")
+        return unit or quantity.unit
+
+    @field_validator("modulus", "resolution")
+    @classmethod
+    def _of_a_register(cls, value: float | None, told: ValidationInfo) -> float | None:
+        quantity, kind, unit = (told.data.get(name) for name in ("quantity", "kind", "unit"))
+        if value is None or quantity is None or kind is None or unit is None:
+            return value
+        dimension = QUANTITIES[quantity].dimension
+        if kind != Kind.REGISTER or value * UNITS[dimension][unit] > BOUNDS_MILLI[dimension]:
+            raise ValueError("only a register has it, and no more than a register can show")
+        return value
+
 
 class SwapEvent(BaseModel):
     """A meter was swapped: the books go on across it."""
@@ -122,8 +178,10 @@ class SwapEvent(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     kind: Literal["swap"] = Field(description="A meter swap.")
-    quantity: str = Field(description="The register that began anew.", examples=["energy_import"])
-    at: str = Field(description="When.", examples=["2024-05-10T11:20:00Z"])
+    quantity: Annotated[str, AfterValidator(_read_from_register)] = Field(
+        description="The register that began anew.", examples=["energy_import"]
+    )
+    at: Annotated[str, AfterValidator(_moment)] = Field(description="When.", examples=["2024-05-10T11:20:00Z"])
     old_end: float = Field(description="Last reading of the old meter, in the channel's unit.", examples=[1000.15])
     new_start: float = Field(description="First reading of the new meter.", examples=[5.0])
 
@@ -231,9 +289,9 @@ class Households:
             told = validated(MeterChannel, body)
         except BadInput as error:
             raise BadInput.of([*faults, *error.faults]) from error
-        kind, unit = _checked_channel(told, faults)
         if faults:
             raise BadInput.of(faults)
+        kind, unit = Kind(told.kind or ""), told.unit or ""
         factor = UNITS[QUANTITIES[told.quantity].dimension][unit]
         with self._store.writing() as view:
             owner = _found(view, household)
@@ -263,20 +321,18 @@ class Households:
         return [(event, units.get(event.quantity, "kWh")) for event in found]
 
     def add_event(self, household: str, meter: str, body: Any) -> tuple[MeterEvent, str]:
-        """Tell of a swap; what is stored is corrected anew. The event and its unit. Raises BadInput, NotFound."""
+        """Tell of a swap; what is stored is corrected anew. The event and its unit; told again, it is the same event.
+
+        Raises BadInput, NotFound, Conflict where another swap of the register is at the same instant.
+        """
         faults = check_name(meter, "meter")
         try:
             told = validated(SwapEvent, body)
         except BadInput as error:
             raise BadInput.of([*faults, *error.faults]) from error
-        quantity = QUANTITIES.get(told.quantity)
-        if quantity is None or Kind.REGISTER not in quantity.kinds:
-            faults.append(Fault("quantity", f"{told.quantity[:60]!r} is not read from a register"))
-        at_us = 0
-        try:
-            at_us = parse_moment(told.at, "UTC", "at")
-        except BadInput as error:
-            faults += error.faults
+        at_us = parse_moment(told.at, "UTC", "at")
+        if not EARLIEST_READING_US <= at_us <= self._now_us() + US_PER_DAY:
+            faults.append(Fault("at", "a swap lies between 2000-01-01 and a day from now, as readings do"))
         if faults:
             raise BadInput.of(faults)
         with self._store.writing() as view:
@@ -288,10 +344,11 @@ class Households:
                     Channel(owner.household_no, -1, meter, told.quantity, Kind.REGISTER, owner.register_unit)
                 )
             factor = UNITS[QUANTITIES[told.quantity].dimension][channel.unit]
-            old_end, new_start = _register_values(told, factor)
-            event = view.add_meter_event(
-                MeterEvent(owner.household_no, 0, meter, told.quantity, at_us, old_end, new_start)
-            )
+            wanted = MeterEvent(owner.household_no, 0, meter, told.quantity, at_us, *_register_values(told, factor))
+            known = _event_like(view, wanted)
+            if known is not None:
+                return known, channel.unit
+            event = view.add_meter_event(wanted)
             self._refolder.refold(view, owner, channel)
             return event, channel.unit
 
@@ -321,6 +378,15 @@ def _channel_of(view: ReadView, owner: Household, meter: str, quantity: str, kin
     return next((c for c in view.channels(owner.household_no) if (c.meter, c.quantity, c.kind) == key), None)
 
 
+def _event_like(view: ReadView, wanted: MeterEvent) -> MeterEvent | None:
+    """The event that tells the same. Raises Conflict where one tells another swap at the same instant."""
+    key = (wanted.meter, wanted.quantity, wanted.at_us)
+    same = [e for e in view.meter_events(wanted.household_no) if (e.meter, e.quantity, e.at_us) == key]
+    if same and same[0]._replace(event_no=0) != wanted:
+        raise Conflict(f"event {same[0].event_no} tells another swap at this instant; undo that first")
+    return same[0] if same else None
+
+
 def _from_settings(household: str, household_no: int, settings: HouseholdSettings) -> Household:
     values = settings.model_dump(exclude_none=True)
     more = {name: value for name, value in values.items() if name not in _COLUMNS}
@@ -331,27 +397,6 @@ def settings_of(household: Household) -> dict[str, Any]:
     """The settings of a household, those that are set."""
     values = {name: getattr(household, name) for name in sorted(_COLUMNS)}
     return {k: v for k, v in values.items() if v is not None} | dict(household.more)
-
-
-def _checked_channel(told: MeterChannel, faults: list[Fault]) -> tuple[Kind, str]:
-    """The kind and unit of a declaration; adds what is wrong to the faults."""
-    quantity = QUANTITIES.get(told.quantity)
-    if quantity is None:
-        faults.append(Fault("quantity", f"{told.quantity[:60]!r} is no quantity; there are {', '.join(QUANTITIES)}"))
-        return Kind.SAMPLE, ""
-    kind = Kind(told.kind) if told.kind is not None else quantity.kinds[0]
-    if kind not in quantity.kinds:
-        faults.append(Fault("kind", f"{told.quantity} is told by kind {' or '.join(quantity.kinds)}"))
-    unit = told.unit if told.unit is not None else quantity.unit
-    if unit not in UNITS[quantity.dimension]:
-        allowed = ", ".join(UNITS[quantity.dimension])
-        faults.append(Fault("unit", f"{unit[:20]!r} is no unit of {told.quantity}; allowed are {allowed}"))
-        return kind, quantity.unit
-    bound = BOUNDS_MILLI[quantity.dimension]
-    for where, value in (("modulus", told.modulus), ("resolution", told.resolution)):
-        if value is not None and (kind is not Kind.REGISTER or value * UNITS[quantity.dimension][unit] > bound):
-            faults.append(Fault(where, "only a register has it, and no more than a register can show"))
-    return kind, unit
 
 
 def _register_values(told: SwapEvent, factor: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ import jwt
 import structlog
 
 from statistics_manager_service.core.units import S_PER_HOUR
-from statistics_manager_service.errors import Unavailable
+from statistics_manager_service.errors import StatisticsError, Unavailable
 
 _LOG = structlog.get_logger()
 _TIMEOUT_S: Final = 3
@@ -29,7 +29,7 @@ _ILL: Final = (jwt.PyJWTError, http.client.HTTPException, OSError, ValueError, T
 class PublicKeys:
     """The keys of a JWKS at a URL or in a file; it is read again for an unknown key, and every five minutes.
 
-    clock_s tells a time that never goes back.
+    clock_s tells a time that never goes back. Raises StatisticsError where a file has no keys.
     """
 
     def __init__(self, source: str, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -37,8 +37,11 @@ class PublicKeys:
         self._keys: dict[str | None, Any] = {}
         self._told_s = self._asked_s = float("-inf")
         self._asking = threading.Lock()
-        if not self._is_remote:
-            self._ask()  # a file that can't be read is better told at the start
+        if not self._is_remote:  # a file that can't be read is better told at the start
+            try:
+                self._ask()
+            except _ILL as error:
+                raise StatisticsError(f"JWT_JWKS: no keys can be read from {source}: {error}") from error
 
     @property
     def _is_remote(self) -> bool:

@@ -236,7 +236,7 @@ class DirectoryWrites(Directory, Protocol):
         ...
 
     def add_meter_event(self, event: MeterEvent) -> MeterEvent:
-        """Insert with the household's next event_no; the event as stored."""
+        """Insert with a number that no event of the household has had; the event as stored."""
         ...
 
     def delete_meter_event(self, household_no: int, event_no: int) -> None:

@@ -52,24 +52,24 @@ class Recorder:
     def __init__(self, store: Store, now_us: Callable[[], int]) -> None:
         self._store, self._now_us = store, now_us
 
-    def record(self, readings: Sequence[WireReadings], *, dry_run: bool = False) -> Recorded:
+    def record(self, readings: Sequence[WireReadings], *, dry_run: bool = False, whole_rows: bool = False) -> Recorded:
         """Record readings of any number of channels in one transaction; when it returns they are kept and visible.
 
         Raises NotFound for an unknown household, BadInput for a channel that is wrong as a whole (nothing is kept
-        then),
-        Unavailable where the store is down. Single readings that cannot be are refused and told. A dry run tells the
-        same and keeps nothing.
+        then), Unavailable where the store is down. Single readings that cannot be are refused and told. A dry run tells
+        the same and keeps nothing. With `whole_rows` a refused reading takes with it those of the same index, in
+        whatever channel: of a line, all fields are kept or none.
         """
         try:
             with self._store.writing() as view:
-                recorded = self._record(view, readings)
+                recorded = self._record(view, readings, whole_rows)
                 if dry_run:
                     raise _DryRun(recorded)
         except _DryRun as end:
             return end.recorded
         return recorded
 
-    def _record(self, view: WriteView, readings: Sequence[WireReadings]) -> Recorded:
+    def _record(self, view: WriteView, readings: Sequence[WireReadings], whole_rows: bool) -> Recorded:
         known = view.households_by_id(sorted({wire.household for wire in readings}))
         numbers = sorted(one.household_no for one in known.values())
         view.begin_changes(numbers)
@@ -77,7 +77,7 @@ class Recorder:
             (no, c.meter, c.quantity, c.kind): c for no, some in view.channels_of(numbers).items() for c in some
         }
         now_us = self._now_us()
-        accepted, refused = accept(_claims(readings, known, channels), now_us)
+        accepted, refused = accept(_claims(readings, known, channels), now_us, whole_rows=whole_rows)
         out = Recorded(refused=refused)
         batches: dict[ChannelKey, _Batch] = {}
         for one in accepted:

@@ -255,6 +255,8 @@ def load(view: ReadView, stretches: Sequence[Stretch], columns: Sequence[Int64])
 
     columns: for each stretch the instants of its change, in any order, one at least.
     """
+    if not stretches:
+        return
     joined = np.concatenate(columns)
     lengths = np.array([len(column) for column in columns], np.int64)
     begins: Int64 = np.cumsum(lengths) - lengths

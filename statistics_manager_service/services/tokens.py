@@ -23,6 +23,8 @@ LONGEST_TOKEN = 8192
 _CACHED = 4096
 #: A token is verified again after so long, so that those of a key that was withdrawn end.
 _CACHED_S = 300
+#: Of seconds since 1970: some thirty million years.
+_LATEST_S = 10**15
 
 
 class Keys(Protocol):
@@ -108,11 +110,11 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError as error:
             raise NotAuthenticated("the token has expired") from error
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
             raise NotAuthenticated("the token is not one that this service trusts") from error
         subject, expires = claims["sub"], claims["exp"]
-        if isinstance(expires, bool) or not isinstance(expires, int | float):
-            raise NotAuthenticated("the token's exp is not a number")
+        if isinstance(expires, bool) or not isinstance(expires, int | float) or not abs(expires) < _LATEST_S:
+            raise NotAuthenticated("the token's exp is no moment in seconds since 1970")
         if not isinstance(subject, str) or not subject:
             raise NotAuthenticated("the token's sub is not a name")
         caller = SERVICE if _is_service(claims.get("scope")) else Caller(Role.HOUSEHOLD, subject)

@@ -210,11 +210,13 @@ class DirectoryQueries:
         cursor.executemany(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), map(_channel_row, channels))
 
     def add_meter_event(self, event: MeterEvent) -> MeterEvent:
-        """Insert with the household's next event_no; the event as stored."""
-        table = schema.meter_events
-        newest = sa.select(sa.func.max(table.c.event_no)).where(table.c.household_no == event.household_no)
-        event = event._replace(event_no=(self.connection.execute(newest).scalar() or 0) + 1)
-        self.connection.execute(table.insert().values(event._asdict()))
+        """Insert with a number that no event of the household has had; the event as stored."""
+        owners = schema.households
+        count = owners.update().where(owners.c.household_no == event.household_no)
+        count = count.values(last_event_no=owners.c.last_event_no + 1)
+        number = self.connection.execute(count.returning(owners.c.last_event_no)).scalar_one()
+        event = event._replace(event_no=number)
+        self.connection.execute(schema.meter_events.insert().values(event._asdict()))
         return event
 
     def delete_meter_event(self, household_no: int, event_no: int) -> None:

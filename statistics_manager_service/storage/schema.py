@@ -25,6 +25,7 @@ households = sa.Table(
     sa.Column("currency", sa.String(3)),
     sa.Column("more", sa.JSON, nullable=False),
     sa.Column("changes", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("last_event_no", sa.Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,  # a number is never used again, so nothing of an erased household can come back
 )
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from homes import Api, Home, expect_error
 from servers import RunningService
 
-from statistics_manager_service.errors import Unavailable
+from statistics_manager_service.errors import StatisticsError, Unavailable
 from statistics_manager_service.services.keys import PAUSE_S, PublicKeys
 
 MAKERS = {
@@ -343,3 +343,21 @@ def test_while_the_issuer_is_ill_the_service_says_so_and_when_to_come_back(issue
     expect_error(answer, 503, "unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert follower.get("/health", token=None).status_code == 200
+
+
+@pytest.mark.parametrize("text", ["no JSON", "{}", '{"keys": []}', '{"keys": [{"kty": "odd"}]}', None])
+def test_a_file_without_keys_is_named_at_start(tmp_path: pathlib.Path, text: str | None) -> None:
+    path = tmp_path / "keys.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(StatisticsError, match=r"JWT_JWKS: no keys can be read from .*keys\.json"):
+        PublicKeys(str(path))
+
+
+@pytest.mark.parametrize("exp", [10**400, 10**19, "soon", True, None, [1]])
+def test_an_end_that_is_no_moment_is_not_trusted(api: Api, exp: Any) -> None:
+    claims = json.dumps({"sub": "service", "scope": "service", "exp": exp}).encode()
+    head, body = (base64.urlsafe_b64encode(part).rstrip(b"=") for part in (b'{"alg":"HS512","typ":"JWT"}', claims))
+    signed = hmac.digest(api.service.key.encode(), head + b"." + body, "sha512")
+    token = b".".join((head, body, base64.urlsafe_b64encode(signed).rstrip(b"="))).decode()
+    expect_error(api.get("/households", token=token), 401)

@@ -147,3 +147,45 @@ def test_an_event_of_another_home_or_meter_can_not_be_undone(home: Home) -> None
     for path in (f"{other.path}/meters/grid", f"{home.path}/meters/pv"):
         expect_error(home.api.call("DELETE", f"{path}/events/{event}"), 404, "not_found")
     assert home.values() == [Decimal("0.45"), Decimal("0.4")]
+
+
+def test_a_swap_that_is_told_again_is_the_same_swap(each_home: Home) -> None:
+    each_home.write(at=AT, value=VALUE)
+    first, second = tell(each_home).json(), tell(each_home).json()
+    assert second == first
+    assert len(each_home.api.get(f"{each_home.path}/meters/grid/events").json()["events"]) == 1
+
+
+def test_two_swaps_of_a_register_at_one_instant_contradict_each_other(each_home: Home) -> None:
+    each_home.write(at=AT, value=VALUE)
+    number = tell(each_home).json()["id"]
+    before = each_home.everything()
+    told = expect_error(tell(each_home, new_start=4.0), 409, "conflict")
+    assert f"event {number}" in told["error"]
+    assert each_home.everything() == before
+
+
+def test_the_number_of_a_swap_that_was_undone_is_not_given_again(each_home: Home) -> None:
+    each_home.write(at=AT, value=VALUE)
+    first = tell(each_home).json()["id"]
+    events = f"{each_home.path}/meters/grid/events"
+    assert each_home.api.call("DELETE", f"{events}/{first}").status_code == 204
+    second = tell(each_home, new_start=4.0).json()["id"]
+    assert second != first
+    expect_error(each_home.api.call("DELETE", f"{events}/{first}"), 404)
+    assert [one["id"] for one in each_home.api.get(events).json()["events"]] == [second]
+
+
+@pytest.mark.parametrize("at", ["1970-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "2199-01-01T00:00:00Z"])
+def test_a_swap_lies_where_readings_may_lie(home: Home, at: str) -> None:
+    told = expect_error(tell(home, at=at), 400)
+    assert [one["where"] for one in told["details"]] == ["at"]
+
+
+def test_all_that_is_wrong_with_a_swap_or_a_channel_is_told_at_once(home: Home) -> None:
+    swap = {"kind": "s", "quantity": "warmth", "at": "x", "old_end": "a", "new_start": 1e300, "more": 1}
+    told = expect_error(home.api.post(f"{home.path}/meters/grid/events", swap), 400)
+    assert {"kind", "quantity", "at", "old_end", "more"} <= {one["where"] for one in told["details"]}
+    declared = {"quantity": "warmth", "kind": "k", "unit": "zz", "modulus": -1, "gap_limit_s": 0}
+    told = expect_error(home.api.call("PUT", f"{home.path}/meters/a%20b", json=declared), 400)
+    assert {one["where"] for one in told["details"]} == {"meter", *declared}
