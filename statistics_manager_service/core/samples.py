@@ -93,6 +93,24 @@ def integrate(
     return Quarters(energy, measured_s, np.zeros(size, np.int64), out_offsets)
 
 
+def energy_until(at_us: Int64, power_milliw: Int64, gap_us: int, until_us: int) -> tuple[int, int]:
+    """The energy (mWh) and the seconds measured from the start of the quarter-hour in which an instant lies up to it.
+
+    at_us, power_milliw: (n,) int64, the samples of one channel, increasing; those next to the quarter-hour among them.
+    """
+    behind = int(at_us.searchsorted(until_us))
+    at, power = at_us[:behind], power_milliw[:behind]
+    if 0 < behind < len(at_us) and at_us[behind] - at[-1] <= gap_us:  # the straight line is cut at the instant
+        rise, part, whole = (
+            np.array([x]) for x in (power_milliw[behind] - power[-1], until_us - at[-1], at_us[behind] - at[-1])
+        )
+        at = np.append(at, until_us)
+        power = np.append(power, power[-1] + _part_of(rise, part // US_PER_MS, whole // US_PER_MS)[0])
+    quarter = np.array([until_us // QUARTER_US])
+    found = integrate(at, power, np.array([0, len(at)]), np.array([gap_us]), quarter, np.ones(1, np.int64))
+    return int(found.energy_milliwh[0]), int(found.measured_s[0])
+
+
 def _part_of(rise: Int64, part: Int64, whole: Int64) -> Int64:
     """rise × part / whole, rounded down, exact: (n,) int64 each, 0 <= part <= whole."""
     whole = np.maximum(whole, 1)

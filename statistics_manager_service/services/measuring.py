@@ -12,7 +12,7 @@ from statistics_manager_service.core.balance import DERIVED, WHOLE_HOUSE, Derive
 from statistics_manager_service.core.grid import quarter_after, quarter_of
 from statistics_manager_service.core.quantities import ANSWER_UNIT, QUANTITIES, Dimension, Kind
 from statistics_manager_service.core.readings import Float64, Int64
-from statistics_manager_service.core.units import MILLI, MILLIWH_PER_KWH, QUARTER_US, US_PER_S
+from statistics_manager_service.core.units import MILLI, MILLIWH_PER_KWH, QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.services.ports import Channel
 from statistics_manager_service.services.totals import COUNT, ENERGY, ESTIMATED, MEASURED, SUM, Totals
 
@@ -88,6 +88,7 @@ class Measurer:
             nothing = np.zeros(buckets)
             return Column(measure, meter, ANSWER_UNIT[dimension], np.full(buckets, np.nan), nothing, nothing, np.nan)
         steps = self._totals.steps(channels)
+        measured_s, _ = _covered(self._totals, channels, steps)
         if dimension is not Dimension.POWER:
             steps = steps.sum(axis=0, keepdims=True)
         count, total = steps[:, :, COUNT], steps[:, :, SUM]
@@ -98,7 +99,7 @@ class Measurer:
         known, whole_known = count.any(axis=0), count.any()
         value = np.where(known, np.nansum(means, axis=0), np.nan) / scale
         overall = float(np.nansum(whole)) / scale if whole_known else np.nan
-        coverage, _ = self._shares(steps[:, :, MEASURED].mean(axis=0), steps[0, :, ESTIMATED])
+        coverage = np.minimum(measured_s / self._totals.elapsed_s, 1.0)
         return Column(measure, meter, ANSWER_UNIT[dimension], value, coverage, np.zeros(buckets), overall)
 
     def _derived(self, one: Derived) -> Column:
@@ -116,10 +117,9 @@ class Measurer:
         flows = {flow: flow_between(self._totals, some) for flow, some in present.items()}
         common = _common(flows, self._edges_us)
         if common is None:  # somewhere a flow is not known: look at each quarter-hour
-            fine_us, first = _fine_edges(self._edges_us)
-            fine = Totals(self._totals.view, fine_us)
+            fine, place = self._totals.fine
             flows = {flow: flow_between(fine, some) for flow, some in present.items()}
-            common = _common_quarters(flows, fine_us, first)
+            common = _common_quarters(flows, fine.edges_us, place[:-1])
         energies, measured_s, estimated_s, known = common
         numerator = combine(one.numerator, energies)
         shares = self._shares(measured_s, estimated_s)
@@ -199,13 +199,6 @@ def _common(flows: dict[str, Flow], edges_us: Int64) -> Common | None:
     return energies, measured, np.where(known, elapsed - measured, 0), known
 
 
-def _fine_edges(edges_us: Int64) -> tuple[Int64, Int64]:
-    """The edges with all quarter-hours between them, and the place of each bucket's first part."""
-    first, last = quarter_after(int(edges_us[0])), quarter_of(int(edges_us[-1]))
-    fine = np.unique(np.concatenate((edges_us, np.arange(first, last + 1, dtype=np.int64) * QUARTER_US)))
-    return fine, np.searchsorted(fine, edges_us[:-1])
-
-
 def _common_quarters(flows: dict[str, Flow], fine_us: Int64, first: Int64) -> Common:
     """The sums over those quarter-hours in which every flow that had begun is known."""
     known = np.zeros(len(fine_us) - 1, np.bool_)
@@ -230,72 +223,113 @@ def _common_quarters(flows: dict[str, Flow], fine_us: Int64, first: Int64) -> Co
 
 @dataclass(slots=True)
 class Sources:
-    """The channels that tell a flow, best first: registers, intervals, and samples of the power where nothing else
-    is.
-    """
+    """The channels that tell a flow, in groups, best first: registers, intervals, samples of the power. None is empty,
+    and none speaks only of the time of a better one."""
 
-    registers: list[Channel]
-    intervals: list[Channel]
-    samples: list[Channel]
+    groups: list[list[Channel]]
 
     def __bool__(self) -> bool:
-        return bool(self.registers or self.intervals or self.samples)
+        return bool(self.groups)
 
     @property
     def channels(self) -> list[Channel]:
         """All channels that count."""
-        return self.registers + self.intervals + self.samples
+        return [one for group in self.groups for one in group]
 
 
 def sources(channels: Sequence[Channel], quantity: str) -> Sources:
-    """The channels that tell an energy: samples of its power only where no register and no interval does."""
-    energies = [c for c in channels if c.quantity == quantity and c.first_us is not None]
-    if energies:
-        registers = [c for c in energies if c.kind is Kind.REGISTER]
-        return Sources(registers, [c for c in energies if c.kind is Kind.INTERVAL], [])
+    """The channels that tell an energy."""
     power = quantity.replace("energy_", "power_", 1)
-    return Sources([], [], [c for c in channels if c.quantity == power and c.first_us is not None])
+    some = [c for c in channels if c.first_us is not None and c.quantity in (quantity, power)]
+    if len(some) == 1:
+        return Sources([some])
+    by_kind = (
+        [c for c in some if c.quantity == quantity and c.kind is Kind.REGISTER],
+        [c for c in some if c.quantity == quantity and c.kind is Kind.INTERVAL],
+        [c for c in some if c.quantity == power],
+    )
+    found = Sources([])
+    for group in filter(None, by_kind):
+        first, last = _hull(found.channels) if found else (0, 0)
+        begin, end = _hull(group)
+        if begin < first or end > last:
+            found.groups.append(group)
+    return found
+
+
+def _hull(channels: Sequence[Channel]) -> tuple[int, int]:
+    """From when until when channels speak, on edges of quarter-hours.
+
+    Until when an interval lasts is not among a channel's figures, but its last day is: so what is worse than intervals
+    begins to speak with the UTC day behind them.
+    """
+    first = min(c.first_us for c in channels if c.first_us is not None)
+    lasts = [
+        (c.last_day + 1) * US_PER_DAY if c.kind is Kind.INTERVAL and c.last_day is not None else c.last_us
+        for c in channels
+    ]
+    last = max(last for last in lasts if last is not None)
+    return quarter_of(first) * QUARTER_US, quarter_after(last) * QUARTER_US
 
 
 def flow_between(totals: Totals, found: Sources) -> Flow:
-    """What flowed between edges. Where a home has registers and intervals of a flow, the registers tell the time from
-    their first to their last reading, the intervals what lies before and behind."""
-    channels, edges_us = found.channels, totals.edges_us
-    begins = min((c.first_us for c in channels if c.first_us is not None), default=None)
-    if not channels:
+    """What flowed between edges. A source tells the time from its first to its last reading; the next best one what
+    lies before and behind."""
+    edges_us = totals.edges_us
+    if not found:
         nothing = np.zeros(len(edges_us) - 1, np.int64)
         return Flow(nothing, nothing, nothing, None)
-    if not (found.registers and found.intervals):
-        return _joined(channels, totals.steps(channels), edges_us, begins)
-    flow = _joined(found.registers, totals.steps(found.registers), edges_us, begins)
-    first = quarter_of(min(c.first_us for c in found.registers if c.first_us is not None)) * QUARTER_US
-    last = quarter_after(max(c.last_us for c in found.registers if c.last_us is not None)) * QUARTER_US
-    for clipped in (np.minimum(edges_us, first), np.maximum(edges_us, last)):
-        steps = Totals(totals.view, clipped).steps(found.intervals)
-        more = _joined(found.intervals, steps, clipped, begins)
-        flow.energy_milliwh = flow.energy_milliwh + more.energy_milliwh
-        flow.measured_s = flow.measured_s + more.measured_s
-        flow.estimated_s = flow.estimated_s + more.estimated_s
+    begins = min(c.first_us for c in found.channels if c.first_us is not None)
+    flow = _joined(found.groups[0], totals, begins)
+    for i, group in enumerate(found.groups[1:], start=1):
+        first, last = _hull([one for better in found.groups[:i] for one in better])
+        for clipped in (np.minimum(edges_us, first), np.maximum(edges_us, last)):
+            if clipped[0] == clipped[-1]:
+                continue
+            more = _joined(group, Totals(totals.view, clipped), begins)
+            flow.energy_milliwh = flow.energy_milliwh + more.energy_milliwh
+            flow.measured_s = flow.measured_s + more.measured_s
+            flow.estimated_s = flow.estimated_s + more.estimated_s
     return flow
 
 
-def _joined(channels: Sequence[Channel], steps: Int64, edges_us: Int64, begins: int | None) -> Flow:
-    """The sum of channels (c, n, 5). Their times are shared out: registers side by side are covered as their mean over
-    those that have begun and not ended; intervals of one flow fill each other's gaps."""
+def _joined(channels: Sequence[Channel], totals: Totals, begins: int | None) -> Flow:
+    """The sum of the channels of a group."""
+    steps = totals.steps(channels)
     if len(channels) == 1:
         one = steps[0]
         return Flow(one[:, ENERGY], one[:, MEASURED], one[:, ESTIMATED], begins)
-    whole = steps.sum(axis=0)
-    measured, estimated = whole[:, MEASURED], whole[:, ESTIMATED]
+    return Flow(steps[:, :, ENERGY].sum(axis=0), *_covered(totals, channels, steps), begins)
+
+
+def _covered(totals: Totals, channels: Sequence[Channel], steps: Int64) -> tuple[Int64, Int64]:
+    """The seconds measured and estimated of what several channels (c, n, 5) tell together, (n,) each.
+
+    Decided for each quarter-hour, so that the parts of any grouping add up to the whole.
+    """
+    if len(channels) == 1:
+        return steps[0, :, MEASURED], steps[0, :, ESTIMATED]
+    elapsed = totals.whole_elapsed_s
+    if (steps[:, :, MEASURED] >= elapsed).all():
+        return elapsed, np.zeros_like(elapsed)
+    fine, place = totals.fine
+    shared = _shared_out(channels, fine.steps(channels), fine.edges_us, fine.whole_elapsed_s)
+    running = np.concatenate((np.zeros((2, 1), np.int64), shared.cumsum(axis=1)), axis=1)[:, place]
+    measured_s, estimated_s = running[:, 1:] - running[:, :-1]
+    return measured_s, estimated_s
+
+
+def _shared_out(channels: Sequence[Channel], steps: Int64, edges_us: Int64, elapsed_s: Int64) -> Int64:
+    """(2, n) int64, the seconds measured and estimated of n quarter-hours: channels side by side are covered as their
+    mean over those that have begun and not ended; intervals of one flow fill each other's gaps."""
+    measured, estimated = steps[:, :, MEASURED].sum(axis=0), steps[:, :, ESTIMATED].sum(axis=0)
     if channels[0].kind is Kind.INTERVAL:
-        elapsed = edges_us[1:] // US_PER_S - edges_us[:-1] // US_PER_S
-        measured = np.minimum(measured, elapsed)
-    else:
-        spans = [(c.first_us, c.last_us) for c in channels if c.first_us is not None and c.last_us is not None]
-        alive = sum(((edges_us[1:] > a) & (edges_us[:-1] < b)).astype(np.int64) for a, b in spans)
-        alive = np.maximum(alive, 1)
-        measured, estimated = measured // alive, estimated // alive
-    return Flow(whole[:, ENERGY], measured, estimated, begins)
+        return np.array([np.minimum(measured, elapsed_s), estimated])
+    alive = np.zeros(len(elapsed_s), np.int64)
+    for one in channels:
+        if one.first_us is not None and one.last_us is not None:
+            alive += (edges_us[1:] > one.first_us) & (edges_us[:-1] < one.last_us)
+    return np.array([measured, estimated]) // np.maximum(alive, 1)
 
 
 def needed(channels: Sequence[Channel], measures: Sequence[str], meter: str | None) -> list[Channel]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
+from statistics_manager_service.core.grid import quarter_after, quarter_of
 from statistics_manager_service.core.lines import flow_at
 from statistics_manager_service.core.profiles import totals_at, unpack_days
-from statistics_manager_service.core.quantities import Kind
+from statistics_manager_service.core.quantities import QUANTITIES, Dimension, Kind
 from statistics_manager_service.core.readings import Float64, Int64
+from statistics_manager_service.core.samples import energy_until
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, US_PER_DAY, US_PER_S
 from statistics_manager_service.services.correcting import correct
 from statistics_manager_service.services.ports import Channel, ReadView
@@ -97,8 +99,25 @@ class Totals:
 
     @property
     def elapsed_s(self) -> Float64:
-        """Seconds between neighbouring edges, (m-1,)."""
+        """Seconds between neighbouring edges, (m-1,), none of them 0."""
         return self._plan.elapsed_s
+
+    @cached_property
+    def whole_elapsed_s(self) -> Int64:
+        """The same in whole seconds, as running totals count them."""
+        seconds = self.edges_us // US_PER_S
+        return seconds[1:] - seconds[:-1]
+
+    @cached_property
+    def fine(self) -> tuple[Totals, Int64]:
+        """The totals at these edges and at all quarter-hours between them, and the place of each edge among those: for
+        what has to be decided quarter by quarter."""
+        first, last = quarter_after(int(self.edges_us[0])), quarter_of(int(self.edges_us[-1]))
+        grid_us = np.arange(first, last + 1, dtype=np.int64) * QUARTER_US
+        fine_us = np.unique(np.concatenate((self.edges_us, grid_us)))
+        if np.array_equal(fine_us, self.edges_us):
+            return self, np.arange(len(fine_us))
+        return Totals(self.view, fine_us), np.searchsorted(fine_us, self.edges_us)
 
     def fetch(self, channels: Sequence[Channel]) -> None:
         """Read what came between the edges for many channels at once."""
@@ -215,18 +234,6 @@ def _within_quarter(view: ReadView, channel: Channel, at_us: int) -> tuple[int, 
         flowed, measured, estimated = flow_at(lines, edges, np.zeros(2, np.int64))
         return (int(flowed[1] - flowed[0]), int(measured[1] - measured[0]), int(estimated[1] - estimated[0]), 0, 0)
     samples = one.value_milli[(one.at_us >= start_us) & (one.at_us < at_us)]
-    return (*_share_of_quarter(view, channel, start_us, at_us), len(samples), int(samples.sum()))
-
-
-def _share_of_quarter(view: ReadView, channel: Channel, start_us: int, at_us: int) -> tuple[int, int, int]:
-    """Of integrated samples: the quarter's energy in proportion to time, as its power is known no better."""
-    day, rest = divmod(start_us, US_PER_DAY)
-    rows = view.profiles(channel.household_no, channel.channel_no, day, day)
-    if not rows:
-        return (0, 0, 0)
-    slot = rest // QUARTER_US
-    start, end = totals_at([rows[0].body], np.zeros(2, np.int64), np.array([slot, slot + 1]))[:, :3].tolist()
-    energy, measured, estimated = (
-        (after - before) * (at_us - start_us) // QUARTER_US for before, after in zip(start, end, strict=True)
-    )
-    return energy, measured, estimated
+    energy, measured_s = energy_until(one.at_us, one.value_milli, channel.gap_limit_s * US_PER_S, at_us)
+    is_power = QUANTITIES[channel.quantity].dimension is Dimension.POWER
+    return energy * is_power, measured_s, 0, len(samples), int(samples.sum())
