@@ -1,16 +1,20 @@
 """Correction of registers: a verdict for each reading, looking both ways, from the readings alone.
 
-A register that never falls needs no thought: every step is booked, one beyond what the connection can carry is marked
-suspect. Each fall is explained by the first of these that fits:
+A register that never falls needs no thought: every step is booked, one beyond what the connection can carry (and a
+step of the last digit) is marked suspect: it leaps. Each fall is explained by the first of these that fits:
 
 1. the channel's modulus: the register went over its end and began again (unless it comes back at once: a dip);
 2. a short run before the fall is a spike, or a short run behind it is a dip: the run is set aside, the shorter one;
 3. the fall is within the resolution or 0.1 % of the reading: the register is held at its level until it is above it;
 4. a run as in 2., where the register comes back to a little below its level;
-5. the register was reset: what flowed between is the new value if that is plausible, else unknown.
+5. a short run around the fall, up and then down or in turns, leaping off the path: the shortest is set aside;
+6. the register was reset: what flowed between is the new value if that is plausible, else unknown. A short run right
+   before the fall that began with a leap is set aside: the reset is from the reading before it.
 
-A run is short where it has at most `FEW` readings or lasts at most two hours. A swap of the meter, told by the user, is
-a wall that no explanation looks across.
+A run is short where it has at most `FEW` readings or lasts at most two hours. A run behind a fall that rises from 0 and
+past the old level, all at one pace, is no dip but a reset. As long as the newest readings may still turn out to be the
+shorter run, they are doubted rather than a run before them that rises plausibly. A swap of the meter, told by the user,
+is a wall that no explanation looks across.
 
 Each decision notes the stretch of readings that it has looked at. Between two such stretches lies a clean boundary,
 from which correction can begin again with the same result: that is what lets a late reading re-correct a few hours and
@@ -19,22 +23,29 @@ not a lifetime.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from statistics_manager_service.core.grid import same_owner
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.core.units import MILLI, US_PER_HOUR
+from statistics_manager_service.core.units import MILLI, MILLIWH_PER_KWH, US_PER_HOUR
 
 FEW: Final = 5
 RUN_LIMIT_US: Final = 2 * US_PER_HOUR
 HOLD_SHARE: Final = 1_000  # a fall of up to 1/1000 of the reading is held
+RISING: Final = 3  # readings that tell a register that began anew from a dip
+PACE: Final = 2  # times the fastest step of a run: as fast as that the register goes on at its pace
 DEFAULT_MAX_POWER_W: Final = 50_000.0
+ASSUMED_SLACK_MILLI: Final = 2 * MILLIWH_PER_KWH // 10  # two steps of a register that shows tenths of a kWh
+_NEAR, _FAR = 16, 720  # readings on either side of a fall that are compared with each other, at first and at most
+
+_Readings = int | Int64
 
 
 class Verdict(IntEnum):
@@ -71,6 +82,14 @@ class RegisterLimits:
     def milliwh_per_us(self) -> float:
         """The largest plausible flow."""
         return self.max_power_w * MILLI / US_PER_HOUR
+
+    @property
+    def slack_milli(self) -> int:
+        """What a step may be beyond the largest flow, because a register shows whole steps of its last digit.
+
+        Where the last digit isn't told it may be coarse; that widens what is plausible, not what is held.
+        """
+        return self.resolution_milli or ASSUMED_SLACK_MILLI
 
 
 @dataclass(slots=True)
@@ -131,7 +150,7 @@ def correct_registers(
     out.known[offsets[:-1][counts > 0]] = False
 
     rate = np.array([one.milliwh_per_us for one in limits])
-    slack = np.array([one.resolution_milli for one in limits], dtype=np.float64)
+    slack = np.array([one.slack_milli for one in limits], dtype=np.float64)
     owner = np.repeat(np.arange(channels), counts)[1:]
     most = rate[owner] * (at_us[1:] - at_us[:-1]) + slack[owner]
     out.verdict[1:][same & (step > most)] = Verdict.SUSPECT
@@ -153,6 +172,31 @@ def correct_registers(
     return out
 
 
+def _first(readings: Int64, fits: Callable[[Int64], NDArray[np.bool_]]) -> int | None:
+    """The first of some readings that fits: mostly one of the nearest."""
+    for some in (readings[:_NEAR], readings[_NEAR:]):
+        found = fits(some).nonzero()[0]
+        if len(found):
+            return int(some[found[0]])
+    return None
+
+
+class _End(Enum):
+    """How a run that begins with a fall ends."""
+
+    BACK = auto()  # the register goes on from the reading before the fall
+    ANEW = auto()  # it rises past that reading at its own pace: it began anew
+    OPEN = auto()  # readings to come may still bring it back
+    NEVER = auto()
+
+
+class _Dip(NamedTuple):
+    """A run behind a fall: its last reading, and how it ends."""
+
+    last: int
+    end: _End
+
+
 class _Falls:
     """The falls of one channel, explained from left to right."""
 
@@ -160,6 +204,7 @@ class _Falls:
         self.at, self.value, self.limits, self.swap = at_us, value, limits, swap
         self.size = len(at_us)
         self.aside = np.zeros(self.size, np.bool_)
+        self.before: dict[int, int] = {}  # of a reading behind a run that is set aside: the one before the run
         self.verdict = np.zeros(self.size, np.uint8)
         self.verdict[swap] = Verdict.SWAP
         self.clean = np.ones(self.size, np.bool_)
@@ -172,103 +217,206 @@ class _Falls:
 
     def explain(self) -> None:
         """Give every fall its explanation."""
-        for before in np.flatnonzero(np.diff(self.value) < 0):
-            behind = int(before) + 1
+        for before in np.flatnonzero(np.diff(self.value) < 0).tolist():
+            behind = before + 1
             if self.aside[behind] or self.wall_before[behind]:
                 continue
-            good = self._good_before(behind)
-            if good is None or self.value[behind] >= self.value[good]:
-                continue
-            self._explain_one(good, behind)
-
-    def _good_before(self, index: int) -> int | None:
-        """The last reading before `index`, in its segment, that is not set aside."""
-        first = self._segment_start(index)
-        while index > first:
-            index -= 1
-            if not self.aside[index]:
-                return index
-        return None
-
-    def _segment_start(self, index: int) -> int:
-        place = int(np.searchsorted(self.walls, index, side="right"))
-        return int(self.walls[place - 1]) if place else 0
-
-    def _segment_end(self, index: int) -> int:
-        place = int(np.searchsorted(self.walls, index, side="right"))
-        return int(self.walls[place]) if place < len(self.walls) else self.size
+            good = self.before.get(behind, before)
+            if self.value[behind] < self.value[good]:
+                self._explain_one(good, behind)
 
     def _explain_one(self, good: int, behind: int) -> None:
-        value, limits = self.value, self.limits
-        fall = int(value[good] - value[behind])
-        if limits.modulus_milli is not None and self._plausible(good, behind, limits.modulus_milli):
+        if self._rolls_over(good, behind):
             dip = self._dip(good, behind, 0, FEW)
-            if dip is None:
-                self.verdict[behind] = Verdict.ROLLOVER
+            if dip.end is _End.BACK:
+                self._set_aside(behind, dip.last)
             else:
-                self.aside[behind : dip + 1] = True
+                self.verdict[behind] = Verdict.ROLLOVER
             return
-        if self._set_run_aside(good, behind, 0):
+        if self._explain_beside(good, behind, 0):
             return
-        tolerance = max(limits.resolution_milli, abs(int(value[good])) // HOLD_SHARE)
-        if fall <= tolerance:
-            return  # held: booking takes the level that was reached
-        if self._set_run_aside(good, behind, tolerance):
+        if self._is_held(good, behind):
+            return  # booking takes the level that was reached
+        if self._explain_beside(good, behind, int(self._tolerance(good))) or self._explain_around(good, behind):
             return
-        self.verdict[behind] = Verdict.RESET
+        self._reset(good, behind)
 
-    def _set_run_aside(self, good: int, behind: int, tolerance: int) -> bool:
-        """Set a spike or a dip aside, the shorter of both; False where there is none."""
+    def _explain_beside(self, good: int, behind: int, tolerance: int) -> bool:
+        """Explain a fall by the run on one side of it, the shorter one; False where there is none."""
         spike = self._spike(good, behind, tolerance)
-        spike_count = self.size if spike is None else int((~self.aside[spike + 1 : behind]).sum())
-        dip = None if spike_count == 1 else self._dip(good, behind, tolerance, spike_count - 1)
-        if dip is not None:
-            self.aside[behind : dip + 1] = True
-        elif spike is not None:
-            self.aside[spike + 1 : behind] = True
-        return dip is not None or spike is not None
+        count = self.size if spike is None else int((~self.aside[spike + 1 : behind]).sum())
+        dip = _Dip(behind, _End.NEVER) if count == 1 else self._dip(good, behind, tolerance, count - 1)
+        if dip.end is _End.BACK:
+            self._set_aside(behind, dip.last)
+        elif dip.end is _End.ANEW:
+            self._reset(good, behind)
+        elif spike is None:
+            return False
+        elif dip.end is _End.OPEN and self._is_path(spike, good):
+            # the newest readings are doubted rather than more that rise as a register does, until as many confirm them
+            if not self._is_held(good, behind):
+                self._set_aside(behind, self.size - 1)
+        else:
+            self._set_aside(spike + 1, behind - 1)
+        return True
 
     def _spike(self, good: int, behind: int, tolerance: int) -> int | None:
         """The good reading before a run that ends at `good`, from which `behind` is plausible; None without one."""
-        first, count, candidate = self._segment_start(behind), 0, good
-        while True:
-            count += not self.aside[candidate]
-            if count > FEW and self.at[good] - self.at[candidate] > RUN_LIMIT_US:
-                break
-            candidate -= 1
-            if candidate < first:
-                candidate = -1 if first == 0 else first
-                break
-            if not self.aside[candidate] and self._plausible(candidate, behind, 0, tolerance):
-                self._looked(candidate, behind)
-                return candidate
-        self._looked(candidate, behind)
-        return None
+        kept, reach = self._left(good)
+        spike = _first(kept[1:], lambda some: self._plausible(some, behind, tolerance))
+        self._looked(reach if spike is None else spike, behind)
+        return spike
 
-    def _dip(self, good: int, behind: int, tolerance: int, most: int) -> int | None:
-        """The last reading of a run that begins at `behind`, after which the path from `good` goes on; None without."""
-        end = self._segment_end(behind)
-        lasts = int(np.searchsorted(self.at, self.at[behind] + RUN_LIMIT_US, side="right")) - 1
-        highest = min(max(lasts, behind + FEW - 1), behind + most - 1)
-        for last in range(behind, min(highest + 1, end - 1)):
-            if self._plausible(good, last + 1, 0, tolerance):
-                self._looked(good, last + 1)
-                return last
-        # readings to come may still end the run, unless it is too long already
-        open_end = highest + 1 >= end and end == self.size
-        self._looked(good, self.size if open_end else min(highest + 1, end - 1))
-        return None
+    def _dip(self, good: int, behind: int, tolerance: int, most: int) -> _Dip:
+        """The run of `most` readings at most that begins at `behind`, after which the path from `good` goes on."""
+        following, reach = self._right(behind, most)
+        back = _first(following, lambda some: self._plausible(good, some, tolerance))
+        if back is None:
+            self._looked(good, reach)
+            return _Dip(behind, _End.OPEN if reach == self.size else _End.NEVER)
+        self._looked(good, back)
+        return _Dip(back - 1, _End.ANEW if self._begins_anew(good, behind, back) else _End.BACK)
 
-    def _plausible(self, a: int, b: int, modulus: int, tolerance: int = 0) -> bool:
-        step = int(self.value[b]) - int(self.value[a]) + modulus
-        most = self.limits.milliwh_per_us * (int(self.at[b]) - int(self.at[a])) + self.limits.resolution_milli
-        return -tolerance <= step <= most
+    def _begins_anew(self, good: int, behind: int, back: int) -> bool:
+        """Whether the readings behind a fall rise from 0 and past the level before it, all at one pace.
+
+        A register that begins anew does that; one that dips is constant, or leaps back.
+        """
+        if back - behind < RISING:
+            return False
+        if not self._is_path(behind, back) or self.value[back - 1] <= self.value[behind]:
+            return False
+        step = np.diff(self.value[behind : back + 1])
+        elapsed = np.maximum(np.diff(self.at[behind : back + 1]), 1)  # the old end of a swap may share its instant
+        pace = PACE * (step[:-1] / elapsed[:-1]).max()
+        spare = self.limits.resolution_milli
+        start, gap = self.value[behind], self.at[behind] - self.at[good]
+        return bool(step[-1] <= pace * elapsed[-1] + spare and 0 <= start <= pace * gap + spare)
+
+    def _explain_around(self, good: int, behind: int) -> bool:
+        """Set the shortest run aside that lies around a fall: up and then down, or any mixture; False without one."""
+        (kept, first), (following, last) = self._left(good), self._right(behind, self.size)
+        self._looked(first, last)
+        for side in (_NEAR, _FAR):  # mostly the run is short: to compare all with all is dear
+            run = self._shortest_around(kept[: side + 1], following[:side])
+            if run is not None and (run[0] <= side or side == _FAR):
+                self._set_aside(run[1] + 1, run[2] - 1)
+                return True
+        return False
+
+    def _shortest_around(self, kept: Int64, following: Int64) -> tuple[int, int, int] | None:
+        """How many readings the shortest run around a fall has, the reading before it, the one behind it.
+
+        kept, following: the readings before and behind the fall, the nearest first. A run is off the path: some step in
+        it is more than plausible. (Where all are, a low register began anew and came past its old level again.)
+        """
+        if len(kept) < 2 or not len(following):
+            return None
+        before, begin = kept[1:, None], kept[:-1, None]
+        count = np.arange(1, len(kept))[:, None] + np.arange(1, len(following) + 1)
+        fits = self._plausible(before, following, self._tolerance(before))
+        fits &= (count <= FEW) | (self.at[following - 1] - self.at[begin] <= RUN_LIMIT_US)
+        leaps_in = np.logical_or.accumulate(self._leaps(kept[1:], kept[:-1]))
+        leaps_out = np.logical_or.accumulate(self._leaps(following - 1, following))
+        fits &= leaps_in[:, None] | leaps_out
+        if not fits.any():
+            return None
+        best = int(np.where(fits, count, self.size).argmin())
+        left, right = divmod(best, len(following))
+        return left + right + 2, int(kept[left + 1]), int(following[right])
+
+    def _reset(self, good: int, behind: int) -> None:
+        """Begin anew at `behind`. A short run that leaps up and then falls so low was no part of the old register."""
+        kept, reach = self._left(good)
+        self._looked(reach, behind)
+        starts = np.isin(self.verdict[kept[:-1]], (Verdict.RESET, Verdict.ROLLOVER))
+        leaps = np.flatnonzero(self._leaps(kept[1:], kept[:-1]) & ~np.logical_or.accumulate(starts))
+        if len(leaps):
+            good = int(kept[leaps[-1] + 1])
+            self._set_aside(good + 1, behind - 1)
+        self.verdict[behind] = Verdict.ROLLOVER if self._rolls_over(good, behind) else Verdict.RESET
+
+    # --- readings around a fall ---------------------------------------------------------------------------------------
+
+    def _left(self, good: int) -> tuple[Int64, int]:
+        """The readings not set aside of a run that ends at `good`, as long as it can be, and the one before it; the
+        nearest first. And how far to the left that looked."""
+        first = self._segment_start(good)
+        lowest = max(first, int(self.at.searchsorted(self.at[good] - RUN_LIMIT_US)))
+        kept = (lowest + (~self.aside[lowest : good + 1]).nonzero()[0])[::-1]
+        more: list[int] = []
+        reading = reach = int(kept[-1])
+        while len(more) < max(FEW - len(kept), 0) + 1:
+            reading = self.before.get(reading, reading - 1)
+            if reading < first:
+                reach = first if first else -1
+                break
+            more.append(reading)
+            reach = reading
+        return np.concatenate((kept, np.array(more, np.int64))), reach
+
+    def _segment_start(self, reading: int) -> int:
+        place = int(np.searchsorted(self.walls, reading, side="right")) if len(self.walls) else 0
+        return int(self.walls[place - 1]) if place else 0
+
+    def _right(self, behind: int, most: int) -> tuple[Int64, int]:
+        """The readings that can be the next one behind a run that begins at `behind` and has `most` at most.
+
+        And how far to the right that looked: the size where readings to come matter.
+        """
+        place = int(np.searchsorted(self.walls, behind, side="right"))
+        end = int(self.walls[place]) if place < len(self.walls) else self.size
+        lasts = int(self.at.searchsorted(self.at[behind] + RUN_LIMIT_US, side="right")) - 1
+        highest = min(max(lasts, behind + FEW - 1), behind + most - 1) + 1
+        is_open = highest >= end == self.size
+        highest = min(highest, end - 1)
+        return np.arange(behind + 1, highest + 1), self.size if is_open else highest
+
+    def _set_aside(self, first: int, last: int) -> None:
+        self.aside[first : last + 1] = True
+        self.before[last + 1] = self.before.get(first, first - 1)
 
     def _looked(self, first: int, last: int) -> None:
         """A decision rests on the readings first … last: correction may not begin anew inside them."""
         self.reach_left |= first < 0
         self.reach_right |= last >= self.size
         self.clean[max(first, -1) + 1 : last + 1] = False
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+
+    def _plausible(self, before: _Readings, behind: _Readings, tolerance: _Readings = 0) -> NDArray[np.bool_]:
+        """Whether the register can go from some readings to others, falling by no more than the tolerance."""
+        step = self.value[behind] - self.value[before]
+        return (step >= -tolerance) & (step <= self._most(before, behind))
+
+    def _leaps(self, before: _Readings, behind: _Readings) -> NDArray[np.bool_]:
+        """Whether the register rises by more than is plausible."""
+        return np.asarray(self.value[behind] - self.value[before] > self._most(before, behind))
+
+    def _most(self, before: _Readings, behind: _Readings) -> NDArray[np.float64]:
+        elapsed = self.at[behind] - self.at[before]
+        return np.asarray(self.limits.milliwh_per_us * elapsed + self.limits.slack_milli)
+
+    def _is_path(self, first: int, last: int) -> bool:
+        """Whether every step between two readings is plausible, without those that are set aside."""
+        kept = first + np.flatnonzero(~self.aside[first : last + 1])
+        return bool(self._plausible(kept[:-1], kept[1:]).all())
+
+    def _tolerance(self, reading: _Readings) -> Int64:
+        """The fall from a reading that is held."""
+        return np.asarray(np.maximum(self.limits.resolution_milli, np.abs(self.value[reading]) // HOLD_SHARE))
+
+    def _is_held(self, good: int, behind: int) -> bool:
+        return bool(self.value[good] - self.value[behind] <= self._tolerance(good))
+
+    def _rolls_over(self, good: int, behind: int) -> bool:
+        """Whether the step fits that goes on across the register's end."""
+        if self.limits.modulus_milli is None:
+            return False
+        step = int(self.value[behind]) - int(self.value[good]) + self.limits.modulus_milli
+        return 0 <= step <= float(self._most(good, behind))
+
+    # --- booking ------------------------------------------------------------------------------------------------------
 
     def book(self, out: Corrected, part: slice, hold_milli: int) -> None:
         """Steps, verdicts and boundaries of the channel, into its part of the columns."""
@@ -286,7 +434,7 @@ class _Falls:
         step, known, elapsed = np.zeros_like(value), np.ones(len(keep), np.bool_), np.diff(at)
         step[1:] = np.diff(level)
         known[0] = False
-        most = self.limits.milliwh_per_us * elapsed + self.limits.resolution_milli
+        most = self.limits.milliwh_per_us * elapsed + self.limits.slack_milli
         for i in cuts[1:-1]:
             self._book_start(i, step, known, level, verdict, elapsed, most)
         held = level > value

@@ -5,6 +5,7 @@ Figures of cases marked "design" are those of the design's section on correction
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ def quarters(count: int) -> list[float]:
 
 LOW = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]  # a register that stays low: ten quarter-hours of 0.1 kWh
 KWH = MILLIWH_PER_KWH
+EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "200"))
 
 
 @pytest.mark.parametrize(
@@ -68,9 +70,18 @@ KWH = MILLIWH_PER_KWH
         pytest.param([100, 0, 100.2, 0, 100.4], {}, 0.4, [P, G, P, G, P], id="two dips"),
         pytest.param([100, 700, 100.2, 0, 100.4], {}, 0.4, [P, G, P, G, P], id="a spike, then a dip"),
         pytest.param([0, 100, 100.1, 100.2], {}, 100.2, [P, S, P, P], id="a step that stays is counted, and suspect"),
-        pytest.param([100, 112.5, 112.6], {}, 12.6, [P, P, P], id="50 kW for a quarter-hour is just plausible"),
-        pytest.param([100, 112.51, 112.6], {}, 12.6, [P, S, P], id="a little more than 50 kW is not"),
-        pytest.param([100, 101, 101.1], {"max_power_w": 3450.0}, 1.1, [P, S, P], id="a small connection carries less"),
+        pytest.param([100, 112.7, 112.8], {}, 12.8, [P, P, P], id="50 kW and two tenths are just plausible"),
+        pytest.param([100, 112.71, 112.8], {}, 12.8, [P, S, P], id="a little more than that is not"),
+        pytest.param(
+            [100, 101.1, 101.2], {"max_power_w": 3450.0}, 1.2, [P, S, P], id="a small connection carries less"
+        ),
+        pytest.param(
+            [100, 112.502, 112.6],
+            {"resolution_milli": KWH // 1000},
+            12.6,
+            [P, S, P],
+            id="a fine register has less spare",
+        ),
         pytest.param(
             [100, 101, 101.1],
             {"max_power_w": 3450.0, "resolution_milli": KWH},
@@ -117,6 +128,37 @@ KWH = MILLIWH_PER_KWH
             [P, *[H] * 10, P],
             id="a fall of one step of the last digit is held",
         ),
+        pytest.param([100, 100.1, 9999, 0, 100.4, 100.5], {}, 0.5, [P, P, G, G, P, P], id="garbage up, then down"),
+        pytest.param([100, 100.1, 9999, 50, 100.4], {}, 0.4, [P, P, G, G, P], id="garbage up, then half-way down"),
+        pytest.param([100, 9999, 0, 9999, 0, 100.5], {}, 0.5, [P, G, G, G, G, P], id="up and zero in turns"),
+        pytest.param([100, 9999, 50, 9990, 60, 100.5], {}, 0.5, [P, G, G, G, G, P], id="mixed garbage"),
+        pytest.param([100, 9999, 0, 101, 50, 100.5], {}, 0.5, [P, G, G, G, G, P], id="garbage, one of it on the path"),
+        pytest.param([100, 105, 0, 95, 100.4], {}, 0.4, [P, G, G, G, P], id="garbage that rises plausibly at first"),
+        pytest.param([100, 9999, 0, 99.95], {}, 0, [P, G, G, H], id="garbage, then a little below the level"),
+        pytest.param(
+            [100, 9999, 0, 100.2, 8888, 0, 100.4], {}, 0.4, [P, G, G, P, G, G, P], id="the shortest run is set aside"
+        ),
+        pytest.param([100.4, 100.5, 9999, *LOW], {}, 0.1 + 1.0, [P, P, G, R, *[P] * 9], id="a spike before a reset"),
+        pytest.param(
+            [100.5, 500, 9999, *LOW], {}, 1.0, [P, G, G, R, *[P] * 9], id="a run of spikes before a reset is set aside"
+        ),
+        pytest.param(
+            [100.5, 101, 9999, *LOW],
+            {},
+            0.5 + 1.0,
+            [P, P, G, R, *[P] * 9],
+            id="plausible readings before the spike before a reset count",
+        ),
+        pytest.param(
+            [100.5, *(9999 + x for x in LOW), *LOW],
+            {},
+            9899.5 + 1.0,
+            [P, S, *[P] * 9, R, *[P] * 9],
+            id="a leap that stays for hours counts, and the reset behind it",
+        ),
+        pytest.param(
+            [999.9, 5000, *LOW], {"modulus_milli": 1000 * KWH}, 1.1, [P, G, O, *[P] * 9], id="a spike before a rollover"
+        ),
     ],
 )
 def test_readings_a_quarter_hour_apart(
@@ -148,6 +190,105 @@ def test_a_few_readings_are_a_glitch_however_far_apart(zeros: int, is_glitch: bo
     minutes = [60.0 * i for i in range(zeros + 2)]
     _, verdicts, _ = corrected(minutes, [100.0, *[0.0] * zeros, 100.3])
     assert (verdicts[1:-1] == [G] * zeros) == is_glitch
+
+
+@pytest.mark.parametrize(("minutes_each", "is_glitch"), [(60, True), (61, False)])
+def test_a_run_around_a_fall_lasts_two_hours_at_most(minutes_each: int, is_glitch: bool) -> None:
+    """Garbage above for an hour, then below for an hour, a reading a minute."""
+    kwh = [100.0, *[9999.0] * minutes_each, *[0.0] * (minutes_each + 1), 100.5]
+    flowed, verdicts, _ = corrected([float(i) for i in range(len(kwh))], kwh)
+    assert (verdicts == [P, *[G] * (2 * minutes_each + 1), P]) == is_glitch
+    assert (flowed == pytest.approx(0.5)) == is_glitch
+
+
+def test_no_run_around_a_fall_reaches_across_a_swap() -> None:
+    """The spike before the swap is the old meter's, the low readings behind it are the new one's."""
+    _, verdicts, _ = corrected([0, 15, 20, 20, 30, 45], [100, 100.1, 9999, 50, 0, 100.4], swaps=[2, 3])
+    assert verdicts == [P, P, W, W, R, S]
+
+
+@pytest.mark.parametrize(
+    ("kwh", "flowed", "verdicts"),
+    [
+        pytest.param(
+            [0, 0.5, 1, 1.5, 2, 2.1], 1.9 + 2.1, [R, P, P, P, P, P], id="rises past the old level: began anew"
+        ),
+        pytest.param([0, 0.1, 0.3, 0.5, 1.9], 1.9, [G, G, G, G, P], id="leaps back to the old level: a dip"),
+        pytest.param([0, 0, 0, 2, 2.1], 2.1, [G, G, G, P, P], id="constant: a dip"),
+        pytest.param([0, 2, 2.1], 2.1, [G, P, P], id="one reading: a dip"),
+        pytest.param([0.9, 1.8, 2.7], 2.7, [G, G, P], id="two readings are too few to tell"),
+        pytest.param([1.0, 1.2, 1.4, 1.6, 1.9], 1.9, [G, G, G, G, P], id="starts too high to have come from 0: a dip"),
+    ],
+)
+def test_a_low_register_that_begins_anew_is_told_from_a_dip(
+    kwh: list[float], flowed: float, verdicts: list[Verdict]
+) -> None:
+    """Twenty hours of 0.1 kWh, up to 1.9 kWh, and then what an hourly register shows."""
+    before = [i / 10 for i in range(20)]
+    got, said, _ = corrected([60.0 * i for i in range(20 + len(kwh))], before + kwh)
+    assert said == [P] * 20 + verdicts
+    assert got == pytest.approx(flowed)
+
+
+def test_a_low_register_that_began_anew_does_not_count_as_a_run_around_the_fall() -> None:
+    flowed, verdicts, _ = corrected(quarters(9), [0.05, 0.1, 0.2, 0.3, 0, 0.1, 0.2, 0.3, 0.4])
+    assert verdicts == [P, P, P, P, R, P, P, P, P]
+    assert flowed == pytest.approx(0.25 + 0.4)
+
+
+@pytest.mark.parametrize("seconds", [5, 1])
+def test_a_coarse_register_rises_by_two_tenths_at_once(seconds: float) -> None:
+    """100 → 0 → 100.2 is +0.2 (design), also where 50 kW carry less in the time; nothing may have to follow."""
+    flowed, verdicts, _ = corrected([0, seconds / 60, 2 * seconds / 60], [100, 0, 100.2])
+    assert verdicts == [P, G, P]
+    assert flowed == pytest.approx(0.2)
+    _, verdicts, _ = corrected([0, seconds / 60, 2 * seconds / 60], [100, 100.2, 100.4])
+    assert verdicts == [P, P, P], "and it isn't suspect"
+
+
+def test_what_is_spare_for_a_coarse_register_is_not_held() -> None:
+    flowed, verdicts, _ = corrected(quarters(11), [100, *[99.85] * 10])
+    assert verdicts[1] is R
+    assert flowed == 0
+
+
+RISE = [5000 + i / 100 for i in range(8)]  # 5000.00 … 5000.07
+
+
+@pytest.mark.parametrize("low", range(1, 7))
+def test_few_newest_readings_do_not_take_back_more_that_rose(low: int) -> None:
+    flowed, verdicts, out = corrected(quarters(8 + low), [*RISE, *[5000.0] * low])
+    assert verdicts == [P] * 8 + [H] * low
+    assert flowed == pytest.approx(0.07)
+    assert out.reach_right[0], "provisional"
+
+
+def test_as_many_readings_back_at_the_level_before_them_take_back_those_that_rose() -> None:
+    flowed, verdicts, _ = corrected(quarters(15), [*RISE, *[5000.0] * 7])
+    assert verdicts == [P, *[G] * 7, *[P] * 7]
+    assert flowed == 0
+
+
+def test_a_newest_reading_that_falls_further_is_set_aside_before_more_that_rose() -> None:
+    flowed, verdicts, out = corrected(quarters(5), [100, 100.1, 100.2, 100.3, 100.0])
+    assert verdicts == [P, P, P, P, G]
+    assert flowed == pytest.approx(0.3)
+    assert out.reach_right[0], "provisional"
+    assert corrected(quarters(6), [100, 100.1, 100.2, 100.3, 100.0, 100.4])[1] == [P, P, P, P, G, P]
+    assert corrected(quarters(7), [100, 100.1, 100.2, 100.3, 100.0, 100.0, 100.0])[1] == [P, G, G, G, P, P, P]
+
+
+@pytest.mark.parametrize("spike", [0.1, 0.3])
+def test_a_newest_reading_shows_that_one_before_it_was_a_spike(spike: float) -> None:
+    flowed, verdicts, _ = corrected(quarters(4), [5000, 5000.01, 5000.01 + spike, 5000.02])
+    assert verdicts == [P, P, G, P]
+    assert flowed == pytest.approx(0.02)
+
+
+def test_a_newest_reading_shows_that_a_run_that_leapt_was_none() -> None:
+    flowed, verdicts, _ = corrected(quarters(5), [9300, 10290, 10290.1, 10290.2, 9300.3])
+    assert verdicts == [P, G, G, G, P]
+    assert flowed == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(("gap_limit_h", "flowed"), [(1, 0.9), (6, 1.0)])
@@ -216,6 +357,48 @@ LIMITS = st.builds(
 )
 
 
+@st.composite
+def troubled(draw: st.DrawFn) -> tuple[list[int], list[int]]:
+    """Registers with garbage up, down and in between, low ones that begin anew, and silence."""
+    size = draw(st.integers(2, 60))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    at = np.cumsum(rng.choice([1, 5, 15, 60, 400], size, p=[0.2, 0.3, 0.3, 0.15, 0.05])) * MINUTE_US
+    value = np.cumsum(rng.integers(0, KWH // 2, size)) + draw(st.sampled_from([0, 3, 100])) * KWH
+    for _ in range(draw(st.integers(0, 6))):
+        place = int(rng.integers(0, size))
+        run = slice(place, place + int(rng.integers(1, 7)))
+        what = rng.integers(0, 4)
+        if what == 0:
+            value[run] = rng.choice([0, 0, 50, 9999], len(value[run])) * KWH
+        elif what == 1:
+            value[run] = rng.integers(0, 200 * KWH, len(value[run]))
+        elif what == 2:
+            value[place:] -= value[place]
+        else:
+            value[run] += rng.integers(-KWH, KWH)
+    return at.tolist(), np.maximum(value, 0).tolist()
+
+
+COLUMNS = ("verdict", "step_milli", "known", "clean", "hold_milli")
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(troubled(), LIMITS)
+def test_correction_begins_anew_at_any_clean_reading_and_ends_before_it(one: Any, limits: RegisterLimits) -> None:
+    at, value = (np.array(column, np.int64) for column in one)
+    whole = correct_registers(at, value, np.array([0, len(at)]), [limits])
+    for i in np.flatnonzero(whole.clean).tolist():
+        left = correct_registers(at[:i], value[:i], np.array([0, i]), [limits])
+        hold = whole.hold_milli[i : i + 1]
+        right = correct_registers(at[i:], value[i:], np.array([0, len(at) - i]), [limits], None, hold)
+        for name in COLUMNS:
+            column = getattr(whole, name)
+            assert (getattr(left, name) == column[:i]).all(), f"{name} before {i}"
+            assert (getattr(right, name)[1:] == column[i + 1 :]).all(), f"{name} from {i}"
+        assert i == 0 or not left.reach_right[0]
+        assert not right.reach_left[0] or i == 0
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(channels(), LIMITS), min_size=1, max_size=4))
 def test_channels_corrected_together_come_out_as_each_alone(some: list[tuple[Any, RegisterLimits]]) -> None:
@@ -227,7 +410,7 @@ def test_channels_corrected_together_come_out_as_each_alone(some: list[tuple[Any
     for i, (_, limits) in enumerate(some):
         part = slice(offsets[i], offsets[i + 1])
         alone = correct_registers(at[part], value[part], np.array([0, sizes[i]]), [limits])
-        for name in ("verdict", "step_milli", "known", "clean", "hold_milli"):
+        for name in COLUMNS:
             assert (getattr(together, name)[part] == getattr(alone, name)).all(), name
 
 
