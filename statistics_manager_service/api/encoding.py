@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,23 +29,56 @@ ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"
 FORMATS = {"json": JSON, "csv": CSV, "ndjson": NDJSON, "arrow": ARROW, "parquet": PARQUET}
 _FEW = 32
-_ALIASES = {"application/ndjson": NDJSON, "application/parquet": PARQUET, "application/jsonl": NDJSON}
+_ALIASES = {
+    "application/ndjson": NDJSON,
+    "application/jsonl": NDJSON,
+    "application/parquet": PARQUET,
+    "application/x-parquet": PARQUET,
+}
+_WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
+_QUOTED = frozenset(',"\r\n')
+
+
+def format_named(name: str) -> str:
+    """The media type of a value of `format=`. Raises BadInput that names the known ones."""
+    if name not in FORMATS:
+        raise BadInput.of([Fault("format", f"{name[:20]!r} is no format; there are {', '.join(FORMATS)}")])
+    return FORMATS[name]
 
 
 def wanted_format(accept: str, named: str | None) -> str:
     """The media type of the answer: by `format=` if it is named, else by the Accept header, else JSON."""
     if named is not None:
-        if named not in FORMATS:
-            raise BadInput.of([Fault("format", f"{named[:20]!r} is no format; there are {', '.join(FORMATS)}")])
-        return FORMATS[named]
+        return format_named(named)
     if not accept or accept in ("*/*", JSON):
         return JSON
-    for part in accept.split(","):
-        media = part.split(";")[0].strip().lower()
-        media = _ALIASES.get(media, media)
-        if media in FORMATS.values():
-            return media
-    return JSON
+    return _accepted(accept)
+
+
+@lru_cache(maxsize=64)  # a client sends the same header with each request
+def _accepted(accept: str) -> str:
+    """The media type that is wanted most by RFC 9110, section 12.5.1; of those wanted alike, the one that is named
+    first. JSON where none that is made here is accepted: an answer in another form helps more than none."""
+    ranges = _ranges(accept)
+    best, best_rank = JSON, (0.0, 0)
+    for media in FORMATS.values():
+        wildcard = f"{media.split('/')[0]}/*"
+        rank = next((ranges[one] for one in (media, wildcard, "*/*") if one in ranges), (0.0, 0))
+        if rank > best_rank:
+            best, best_rank = media, rank
+    return best
+
+
+def _ranges(accept: str) -> dict[str, tuple[float, int]]:
+    """The media ranges of an Accept header, each with its weight and the negative of its place. One whose weight can't
+    be read is passed over."""
+    ranges: dict[str, tuple[float, int]] = {}
+    for place, part in enumerate(accept.lower().split(",")):
+        media, *told = (one.strip() for one in part.split(";"))
+        weight = next((one[2:] for one in told if one.startswith("q=")), "1")
+        if _WEIGHT.fullmatch(weight):
+            ranges.setdefault(_ALIASES.get(media, media), (float(weight), -place))
+    return ranges
 
 
 def encode(answers: Sequence[Statistics], media: str, *, many: bool = False) -> bytes:
@@ -165,9 +200,16 @@ def _labelled(answers: Sequence[Statistics], many: bool) -> dict[str, list[Any]]
 def _csv(answers: Sequence[Statistics], many: bool) -> bytes:
     columns = _labelled(answers, many)
     rows = [",".join(columns)]
+    if many:  # no other column can need quotes: a sum's households are ids with commas between
+        columns["household"] = [_csv_field(one) for one in columns["household"]]
     texts = [["" if v is None else str(v) for v in column] for column in columns.values()]
     rows += [",".join(row) for row in zip(*texts, strict=True)]
     return ("\n".join(rows) + "\n").encode()
+
+
+def _csv_field(text: str) -> str:
+    """A field as RFC 4180 has it."""
+    return text if _QUOTED.isdisjoint(text) else '"' + text.replace('"', '""') + '"'
 
 
 def _ndjson(answers: Sequence[Statistics], many: bool) -> bytes:

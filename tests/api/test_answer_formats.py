@@ -106,9 +106,35 @@ def test_the_repeated_hour_is_two_rows_with_their_offsets(autumn_home: Home, nam
         ("application/ndjson", "application/x-ndjson"),
         (ARROW, ARROW),
         (PARQUET, PARQUET),
+        ("application/parquet", PARQUET),
+        ("application/x-parquet", PARQUET),
         ("*/*", "application/json"),
         ("image/png", "application/json"),
         ("", "application/json"),
+        # the greatest weight wins, and of equal ones the first
+        ("text/csv;q=0.5, application/x-ndjson;q=0.6", "application/x-ndjson"),
+        ("text/csv;q=0.5, application/x-ndjson; q=0.50", "text/csv"),
+        ("application/x-ndjson;q=0.5,text/csv;q=0.5", "application/x-ndjson"),
+        ("application/json, text/csv", "application/json"),
+        ("text/csv, application/json", "text/csv"),
+        ("TEXT/CSV;header=present;Q=1", "text/csv"),
+        # a wildcard stands for what it covers, and what is named beside it for itself
+        ("text/*", "text/csv"),
+        ("application/*", "application/json"),
+        ("text/*;q=0.3, application/*;q=0.2", "text/csv"),
+        ("*/*;q=0.1, text/csv;q=0.2", "text/csv"),
+        ("application/json;q=0.1, */*;q=0.5", "text/csv"),
+        ("application/*, application/json;q=0.2", "application/x-ndjson"),
+        # nothing is wanted of weight 0
+        ("text/csv;q=0", "application/json"),
+        ("text/csv;q=0, text/*", "application/json"),
+        ("application/json;q=0, */*", "text/csv"),
+        ("application/json;q=0.000, text/csv;q=0.001", "text/csv"),
+        ("*/*;q=0", "application/json"),
+        # a weight that is none says nothing
+        ("text/csv;q=x, application/x-ndjson;q=0.1", "application/x-ndjson"),
+        ("text/csv;q=2, application/x-ndjson;q=0.1", "application/x-ndjson"),
+        (",;,;q=1", "application/json"),
     ],
 )
 def test_the_accept_header_chooses_the_format(home: Home, accept: str, media: str) -> None:
@@ -132,6 +158,17 @@ def test_many_homes_are_one_table_with_a_column_of_households(api: Api, autumn_h
     assert rows_of(answer) == [
         row for one, told in zip(homes, alone, strict=True) for row in rows_of_json(told, one.id)
     ]
+
+
+def test_the_csv_of_a_sum_names_its_homes_in_one_column(api: Api, autumn_home: Home) -> None:
+    homes = [autumn_home, Home(api, timezone="Europe/Lisbon")]
+    query = {"measures": "energy_import", "start": "2024-10-27", "end": "2024-10-28", "group_by": "daily"}
+    query |= {"households": ",".join(one.id for one in homes), "total": "true"}
+    table = list(csv.reader(io.StringIO(api.get("/statistics", {**query, "format": "csv"}).text)))
+    assert [len(row) for row in table] == [len(table[0])] * 2
+    assert dict(zip(*table, strict=True))["household"] == query["households"]
+    told = api.get("/statistics", query).json()["households"][0]["series"][0]
+    assert float(dict(zip(*table, strict=True))["energy_import_kWh"]) == told["values"][0]
 
 
 def table_of(household: str, channels: list[dict[str, Any]]) -> list[dict[str, Any]]:
