@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from statistics_manager_service import __version__
 from statistics_manager_service.api import exporting, flexihome, health, households, producers, readings, statistics
 from statistics_manager_service.api.direct import Direct
+from statistics_manager_service.api.document import describe
 from statistics_manager_service.api.errors import handle_errors
 from statistics_manager_service.api.middleware import Around
 from statistics_manager_service.services.app import AppServices
@@ -65,4 +66,5 @@ def create_app(services: AppServices) -> Service:
     app.include_router(health.router, include_in_schema=False)
     app.include_router(readings.line_protocol_router)
     handle_errors(app)
+    describe(app)
     return Service(app, services)

@@ -67,7 +67,7 @@ class _Unpacker:
 
 
 def _broken() -> BadInput:
-    return BadInput("the body is not gzip, or ends too early", [Fault("body", "broken gzip")], code="invalid")
+    return BadInput("the body is not gzip, or ends too early", [Fault("body", "broken gzip")])
 
 
 async def read_json(request: Request) -> Any:

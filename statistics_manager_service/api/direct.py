@@ -10,16 +10,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import Final
-from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from statistics_manager_service.api.auth import caller_of
 from statistics_manager_service.api.encoding import JSON
 from statistics_manager_service.api.errors import answer_to
+from statistics_manager_service.api.queries import read_query
 from statistics_manager_service.api.statistics import StatisticsQuery, statistics_answer
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.services.app import AppServices
@@ -45,7 +43,7 @@ class Direct:
     async def _answer(self, household: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body, media = await self._body(household, scope)
-        except (StatisticsError, RequestValidationError) as error:
+        except StatisticsError as error:
             response = await answer_to(Request(scope, receive), error)
             await response(scope, receive, send)
             return
@@ -64,15 +62,10 @@ class Direct:
             elif name == b"accept":
                 accept = value.decode("latin-1")
         who = await caller_of(self._services, authorization)
-        try:
-            query = _query(scope["query_string"])
-        except ValidationError as error:
-            faults = [{**one, "loc": ("query", *one["loc"])} for one in error.errors(include_url=False)]
-            raise RequestValidationError(faults) from error
-        return await statistics_answer(self._services, household, query, who, accept)
+        return await statistics_answer(self._services, household, _query(scope["query_string"]), who, accept)
 
 
 @lru_cache(maxsize=4096)
 def _query(query_string: bytes) -> StatisticsQuery:
-    """The question; the same one comes again and again. Raises ValidationError."""
-    return StatisticsQuery.model_validate(dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)))
+    """The question; the same one comes again and again. Raises BadInput."""
+    return read_query(StatisticsQuery, query_string)

@@ -9,6 +9,8 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from statistics_manager_service.errors import Fault, StatisticsError, Unavailable
 
@@ -16,10 +18,30 @@ INTERNAL = "something went wrong here; it has been logged"
 WRITE_PATH = "/api/v2/write"
 #: A body of a million faults would be answered with one of a hundred megabytes.
 MOST_FAULTS = 100
+#: What a status means, for the OpenAPI document.
+MEANINGS = {
+    400: "Something in the query, the body or `X-Correlation-ID` is wrong: `details` names all of it.",
+    401: "No token, or one that is not trusted.",
+    403: "The caller is known and may not do this.",
+    404: "There is no such household, meter, event or token.",
+    409: "It contradicts what is stored.",
+    413: "The body is over `MAX_BODY_BYTES`, also when unpacked.",
+    415: "A content type or encoding that is not read here.",
+    503: "The store does not answer; `Retry-After` says when to try again.",
+}
+#: What a client is answered that has hung up, as proxies write it into their logs.
+CLIENT_GONE = 499
+_METHODS = ("GET", "PUT", "PATCH", "POST", "DELETE")
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _LOG = structlog.get_logger()
 #: Words that InfluxDB's clients know.
 _INFLUX_CODES = {400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not found", 413: "request too large"}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals that an endpoint raises itself, for the OpenAPI document, which adds those that follow from what it
+    takes."""
+    return {status: {"description": MEANINGS[status]} for status in statuses}
 
 
 def error_body(path: str, correlation_id: str, status: int, code: str, sentence: str, faults: list[Fault]) -> bytes:
@@ -78,12 +100,32 @@ async def _http(request: Request, error: Exception) -> Response:
     }
     sentence = sentences.get(error.status_code, str(error.detail))
     code = _CODES.get(error.status_code, "refused")
-    return _answer(request, error.status_code, code, sentence, [], dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return _answer(request, error.status_code, code, sentence, [], headers)
 
 
-async def answer_to(request: Request, error: StatisticsError | RequestValidationError) -> Response:
+def _allowed(request: Request) -> list[str]:
+    """The methods of a path. The framework names those of the first route that has it, and a path has several."""
+    scope = dict(request.scope)
+    allowed = []
+    for method in _METHODS:
+        scope["method"] = method
+        if any(route.matches(dict(scope))[0] is Match.FULL for route in request.app.routes):
+            allowed.append(method)
+    return [*(["HEAD"] if "GET" in allowed else []), *allowed]
+
+
+async def _gone(request: Request, _error: Exception) -> Response:
+    """The client has hung up while it sent its body: nobody is there to be answered, and nothing here has failed."""
+    _LOG.info("client_gone", path=request.url.path)
+    return Response(status_code=CLIENT_GONE)
+
+
+async def answer_to(request: Request, error: StatisticsError) -> Response:
     """The answer to an error of an endpoint that was called without the framework."""
-    return await (_ours if isinstance(error, StatisticsError) else _invalid)(request, error)
+    return await _ours(request, error)
 
 
 async def _unforeseen(request: Request, _error: Exception) -> Response:
@@ -96,4 +138,5 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(StatisticsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)

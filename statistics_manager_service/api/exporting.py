@@ -16,9 +16,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import StreamingResponse
 
 from statistics_manager_service.api.auth import caller
+from statistics_manager_service.api.errors import refusals
 from statistics_manager_service.api.households import channel_json, event_json, household_json, token_json
-from statistics_manager_service.api.running import run
-from statistics_manager_service.api.statistics import factor_of, services_of
+from statistics_manager_service.api.running import run, services_of
+from statistics_manager_service.api.statistics import factor_of
 from statistics_manager_service.core.blocks import Readings
 from statistics_manager_service.core.correction import Verdict
 from statistics_manager_service.core.readings import Int64
@@ -52,7 +53,7 @@ _READINGS = pa.schema(
     "/households/{household}/export",
     summary="Everything of a household",
     response_class=Response,
-    responses={200: {"description": "A zip of JSON and Parquet.", "content": {_ZIP: {}}}},
+    responses={200: {"description": "A zip of JSON and Parquet.", "content": {_ZIP: {}}}, **refusals(403, 404)},
 )
 async def export_household(
     request: Request, household: str, who: Annotated[Caller, Depends(caller)]

@@ -5,18 +5,19 @@ Quantity, unit and source are data; one function answers them all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import numpy as np
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo
 
 from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.encoding import metrics_json
-from statistics_manager_service.api.running import run
-from statistics_manager_service.api.statistics import services_of
+from statistics_manager_service.api.errors import refusals
+from statistics_manager_service.api.queries import Faulty, UserId, UserIds, asker_of, checked, moment, parameters, query
+from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.civil import GroupBy, calendar, check_zone, parse_moment
 from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.quantities import Kind
@@ -55,21 +56,67 @@ ENDPOINTS: Final = (
 )
 
 
-UserIds = Annotated[list[str], Query(description="One or more ids, by comma or by repetition.", examples=["home1"])]
-StartDate = Annotated[str, Query(description="ISO 8601; UTC without an offset.", examples=["2024-01-01T00:00:00Z"])]
-EndDate = Annotated[str | None, Query(description="Included; now unless given.")]
-Grouping = Annotated[str, Query(description="One of " + ", ".join(GROUPINGS))]
-Timezone = Annotated[str | None, Query(description="IANA zone of the buckets; UTC unless given.")]
+def _not_before_start(end: str | None, info: ValidationInfo) -> str | None:
+    start = info.data.get("start_date")
+    if start is None:
+        return end  # it was not told, or is no moment
+    end_us = asker_of(info).now_us if end is None else parse_moment(end, "UTC", "end_date")
+    if end_us < parse_moment(start, "UTC", "start_date"):
+        raise Faulty(Fault("end_date", "end_date lies before start_date"))
+    return end
 
 
-def user_list(user_ids: Sequence[str], most: int) -> list[str]:
-    """The ids of the query, each once. Raises BadInput where there is none, or too many."""
-    ids = list(dict.fromkeys(part.strip() for text in user_ids for part in text.split(",") if part.strip()))
-    if not ids:
-        raise BadInput.of([Fault("user_ids", "no user is named")])
-    if len(ids) > most:
-        raise BadInput.of([Fault("user_ids", f"{len(ids)} users are named; at most {most} are answered at once")])
-    return ids
+class PeriodQuery(BaseModel):
+    """Over which time, and in which buckets. A date-time without an offset is UTC, whatever the zone of the buckets."""
+
+    start_date: Annotated[str, moment("start_date")] = Field(
+        description="ISO 8601; UTC without an offset.", examples=["2024-01-01T00:00:00Z"]
+    )
+    end_date: Annotated[Annotated[str, moment("end_date")] | None, AfterValidator(_not_before_start)] = Field(
+        None, description="Included; now unless given.", validate_default=True
+    )
+    group_by: Annotated[str, checked(lambda text: parse_group_by(text, GROUPINGS))] = Field(
+        "daily", description="One of " + ", ".join(GROUPINGS)
+    )
+    timezone: Annotated[str, checked(check_zone)] | None = Field(
+        None, description="IANA zone of the buckets; UTC unless given."
+    )
+
+    def period(self, now_us: int) -> Period:
+        """The buckets. The instant `end_date` is included. Raises BadInput where they are too many."""
+        grouping = GroupBy.WINDOWS if self.group_by == GroupBy.WEEKLY else GroupBy(self.group_by)
+        start_us = parse_moment(self.start_date, "UTC", "start_date")
+        end_us = now_us if self.end_date is None else parse_moment(self.end_date, "UTC", "end_date")
+        return Period(calendar(self.timezone or "UTC", grouping, start_us, end_us + 1))
+
+
+class UsersQuery(BaseModel):
+    """Which users."""
+
+    user_ids: UserIds = Field(description="One or more ids, by comma or by repetition.", examples=[["home1"]])
+
+
+class HistoricQuery(PeriodQuery, UsersQuery):
+    """Which users over which time."""
+
+
+class RealQuery(PeriodQuery):
+    """Which user over which time."""
+
+    user_id: UserId
+
+
+def _own(told: list[str], info: ValidationInfo) -> list[str]:
+    own = asker_of(info).who.household
+    return told or ([] if own is None else [own])
+
+
+class ForecastQuery(PeriodQuery):
+    """Which users over which time."""
+
+    user_ids: Annotated[UserIds, BeforeValidator(_own)] = Field(
+        [], description="The token's own household unless given.", validate_default=True
+    )
 
 
 def check_size(users: int, asked: Period) -> None:
@@ -80,65 +127,33 @@ def check_size(users: int, asked: Period) -> None:
         raise BadInput.of([Fault("user_ids", why)])
 
 
-def period(start_date: str, end_date: str | None, group_by: str, timezone: str | None, now_us: int) -> Period:
-    """The buckets of a query. The instant `end_date` is included. Raises BadInput with all faults."""
-    faults: list[Fault] = []
-    grouping, moments = GroupBy.DAILY, []
-    try:
-        grouping = parse_group_by(group_by, GROUPINGS)
-    except BadInput as fault:
-        faults += fault.faults
-    zone = "UTC" if timezone is None else timezone
-    try:
-        check_zone(zone)
-    except BadInput as fault:
-        faults += fault.faults
-    for where, text in (("start_date", start_date), ("end_date", end_date)):
-        try:
-            # a date-time without an offset is UTC here, whatever the zone of the buckets
-            moments.append(now_us if text is None else parse_moment(text, "UTC", where))
-        except BadInput as fault:
-            faults += fault.faults
-    if len(moments) == 2 and moments[1] < moments[0]:
-        faults.append(Fault("end_date", "end_date lies before start_date"))
-    if faults:
-        raise BadInput.of(faults)
-    grouping = GroupBy.WINDOWS if grouping is GroupBy.WEEKLY else grouping
-    start_us, end_us = moments
-    return Period(calendar(zone, grouping, start_us, end_us + 1))
-
-
 def _add_historic(one: Endpoint) -> None:
     async def historic(
         request: Request,
-        user_ids: UserIds,
-        start_date: StartDate,
+        asked: Annotated[HistoricQuery, query(HistoricQuery)],
         who: Annotated[Caller, Depends(caller)],
-        end_date: EndDate = None,
-        group_by: Grouping = "daily",
-        timezone: Timezone = None,
     ) -> Response:
-        services = services_of(request)
-        ids = user_list(user_ids, services.settings.max_households_per_query)
+        services, ids = services_of(request), asked.user_ids
         for user in ids:
             require_read(who, user)
-        asked = period(start_date, end_date, group_by, timezone, services.asking.now_us())
-        check_size(len(ids), asked)
+        over = asked.period(services.asking.now_us())
+        check_size(len(ids), over)
 
         def answer() -> bytes:
             parts = []
-            for user, column in FlexiHome(services.store).columns(ids, one.measure, asked):
+            for user, column in FlexiHome(services.store).columns(ids, one.measure, over):
                 metrics = b"[]"
                 if column is not None:
-                    metrics = metrics_json(asked.labels_us, column.value * one.scale, one.units)
+                    metrics = metrics_json(over.labels_us, column.value * one.scale, one.units)
                 parts.append(b'{"user_id":' + orjson.dumps(user) + b',"metrics":' + metrics + b"}")
             return b"[" + b",".join(parts) + b"]"
 
         return Response(await run(services, answer), media_type=JSON)
 
-    async def last(request: Request, user_ids: UserIds, who: Annotated[Caller, Depends(caller)]) -> Response:
-        services = services_of(request)
-        ids = user_list(user_ids, services.settings.max_households_per_query)
+    async def last(
+        request: Request, asked: Annotated[UsersQuery, query(UsersQuery)], who: Annotated[Caller, Depends(caller)]
+    ) -> Response:
+        services, ids = services_of(request), asked.user_ids
         for user in ids:
             require_read(who, user)
 
@@ -162,7 +177,8 @@ def _add_historic(one: Endpoint) -> None:
         summary=f"History: {one.about}",
         description=f"The {one.about} in each bucket of several users. `null` is unknown.",
         response_class=Response,
-        responses=_example([{"user_id": "home1", "metrics": [item]}]),
+        responses=_answers([{"user_id": "home1", "metrics": [item]}]),
+        openapi_extra=parameters(HistoricQuery),
     )
     router.add_api_route(
         f"/{one.path}-last",
@@ -172,12 +188,13 @@ def _add_historic(one: Endpoint) -> None:
         summary=f"Newest: {one.about}",
         description="The newest register reading, or sample. Without any: 1970 and null.",
         response_class=Response,
-        responses=_example([{"user_id": "home1", **{k: v for k, v in item.items() if k != "slot_number"}}]),
+        responses=_answers([{"user_id": "home1", **{k: v for k, v in item.items() if k != "slot_number"}}]),
+        openapi_extra=parameters(UsersQuery),
     )
 
 
-def _example(body: Any) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {JSON: {"example": body}}}}
+def _answers(example: Any) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {JSON: {"example": example}}}, **refusals(403, 404)}
 
 
 for _endpoint in ENDPOINTS:
@@ -193,50 +210,57 @@ def _real(user: str, labels_us: Int64, value: Any) -> bytes:
     return b'{"user_id":' + orjson.dumps(user) + b',"forecast":[],"real":' + items + b"}"
 
 
-@router.get("/power-consumed-real", summary="Measured consumption", response_class=Response)
+_REAL_EXAMPLE = [
+    {
+        "user_id": "home1",
+        "forecast": [],
+        "real": [{"timestamp": "2024-01-01T00:00:00Z", "energy": 9.41, "units": "kWh", "slot_number": 1}],
+    }
+]
+
+
+@router.get(
+    "/power-consumed-real",
+    summary="Measured consumption",
+    response_class=Response,
+    responses=_answers(_REAL_EXAMPLE),
+    openapi_extra=parameters(RealQuery),
+)
 async def power_consumed_real(
     request: Request,
-    user_id: Annotated[str, Query()],
-    start_date: StartDate,
+    asked: Annotated[RealQuery, query(RealQuery)],
     who: Annotated[Caller, Depends(caller)],
-    end_date: EndDate = None,
-    group_by: Grouping = "daily",
-    timezone: Timezone = None,
 ) -> Response:
     """The energy consumed in each bucket, kWh: from the dongle's register where there is one, else from the smart
     meter's intervals."""
-    services = services_of(request)
-    require_read(who, user_id)
-    asked = period(start_date, end_date, group_by, timezone, services.asking.now_us())
-
-    def answer() -> bytes:
-        found = FlexiHome(services.store).columns([user_id], "energy_import", asked)
-        return b"[" + b",".join(_real(u, asked.labels_us, None if c is None else c.value) for u, c in found) + b"]"
-
-    return Response(await run(services, answer), media_type=JSON)
+    return await _consumed(request, [asked.user_id], asked, who)
 
 
-@router.get("/energy-consumed-forecast-vs-real", summary="Forecast beside measured energy", response_class=Response)
+@router.get(
+    "/energy-consumed-forecast-vs-real",
+    summary="Forecast beside measured energy",
+    response_class=Response,
+    responses=_answers(_REAL_EXAMPLE),
+    openapi_extra=parameters(ForecastQuery),
+)
 async def forecast_vs_real(
     request: Request,
-    start_date: StartDate,
+    asked: Annotated[ForecastQuery, query(ForecastQuery)],
     who: Annotated[Caller, Depends(caller)],
-    user_ids: Annotated[list[str] | None, Query(description="The token's own household unless given.")] = None,
-    end_date: EndDate = None,
-    group_by: Grouping = "daily",
-    timezone: Timezone = None,
 ) -> Response:
     """The measured energy of each bucket, kWh, beside the stored forecast; `forecast` is empty where none is stored."""
+    return await _consumed(request, asked.user_ids, asked, who)
+
+
+async def _consumed(request: Request, ids: list[str], asked: PeriodQuery, who: Caller) -> Response:
     services = services_of(request)
-    own = [who.household] if who.household is not None else []
-    ids = user_list(user_ids or own, services.settings.max_households_per_query)
     for user in ids:
         require_read(who, user)
-    asked = period(start_date, end_date, group_by, timezone, services.asking.now_us())
-    check_size(len(ids), asked)
+    over = asked.period(services.asking.now_us())
+    check_size(len(ids), over)
 
     def answer() -> bytes:
-        found = FlexiHome(services.store).columns(ids, "energy_import", asked)
-        return b"[" + b",".join(_real(u, asked.labels_us, None if c is None else c.value) for u, c in found) + b"]"
+        found = FlexiHome(services.store).columns(ids, "energy_import", over)
+        return b"[" + b",".join(_real(u, over.labels_us, None if c is None else c.value) for u, c in found) + b"]"
 
     return Response(await run(services, answer), media_type=JSON)

@@ -6,8 +6,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from statistics_manager_service import __version__
-from statistics_manager_service.api.running import run
-from statistics_manager_service.api.statistics import services_of
+from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.errors import Unavailable
 
 router = APIRouter(tags=["Health"])

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 import numpy as np
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.bodies import read_json
-from statistics_manager_service.api.running import run
-from statistics_manager_service.api.statistics import factor_of, services_of
+from statistics_manager_service.api.errors import refusals
+from statistics_manager_service.api.queries import parameters, query
+from statistics_manager_service.api.running import run, services_of
+from statistics_manager_service.api.statistics import factor_of
 from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.services.access import Caller, require_read, require_service, require_settings
 from statistics_manager_service.services.households import (
@@ -27,6 +29,9 @@ from statistics_manager_service.services.ports import Channel, DeviceToken, Hous
 
 router = APIRouter(tags=["Households"])
 Who = Annotated[Caller, Depends(caller)]
+
+
+_MADE: dict[int | str, dict[str, Any]] = {201: {"description": "It was not there before, and is made."}}
 
 
 def _body(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
@@ -70,20 +75,28 @@ def _number(value: float) -> int | float:
     return int(value) if value == int(value) else value
 
 
-@router.get("/households", summary="List households", response_class=Response)
-async def list_households(
-    request: Request,
-    who: Who,
-    after: Annotated[
-        str | None, Query(max_length=64, pattern=r"^[^\x00]*$", description="Id after which the page begins.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Households a page.")] = 100,
-) -> Response:
+class ListQuery(BaseModel):
+    """Which page of the households."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: str | None = Field(None, max_length=64, pattern=r"^[^\x00]*$", description="Id after which the page begins.")
+    limit: int = Field(100, ge=1, le=1000, description="Households a page.")
+
+
+@router.get(
+    "/households",
+    summary="List households",
+    response_class=Response,
+    responses=refusals(403),
+    openapi_extra=parameters(ListQuery),
+)
+async def list_households(request: Request, who: Who, asked: Annotated[ListQuery, query(ListQuery)]) -> Response:
     """A page of households in the order of their ids; `next` is the `after` of the next page. Service only."""
     require_service(who)
     services = services_of(request)
-    found = await run(services, lambda: services.households.page(after, limit))
-    more = found[-1].id if len(found) == limit else None
+    found = await run(services, lambda: services.households.page(asked.after, asked.limit))
+    more = found[-1].id if len(found) == asked.limit else None
     return _json({"households": [household_json(one) for one in found], "next": more})
 
 
@@ -94,6 +107,7 @@ _EXAMPLE = {"timezone": "Europe/Lisbon", "country": "PT", "register_unit": "kWh"
     "/households/{household}",
     summary="Make a household, or replace its settings",
     response_class=Response,
+    responses=_MADE | refusals(403, 409),
     openapi_extra=_body(HouseholdSettings, _EXAMPLE),
 )
 async def put_household(request: Request, household: str, who: Who) -> Response:
@@ -104,7 +118,9 @@ async def put_household(request: Request, household: str, who: Who) -> Response:
     return _json(household_json(done.household), 201 if done.made else 200)
 
 
-@router.get("/households/{household}", summary="A household's settings", response_class=Response)
+@router.get(
+    "/households/{household}", summary="A household's settings", response_class=Response, responses=refusals(403, 404)
+)
 async def get_household(request: Request, household: str, who: Who) -> Response:
     """The settings of a household."""
     require_read(who, household)
@@ -116,6 +132,7 @@ async def get_household(request: Request, household: str, who: Who) -> Response:
     "/households/{household}",
     summary="Change some settings",
     response_class=Response,
+    responses=refusals(403, 404, 409),
     openapi_extra=_body(HouseholdSettings, {"timezone": "Atlantic/Azores"}),
 )
 async def patch_household(request: Request, household: str, who: Who) -> Response:
@@ -128,7 +145,13 @@ async def patch_household(request: Request, household: str, who: Who) -> Respons
     return _json(household_json(changed))
 
 
-@router.delete("/households/{household}", summary="Erase a household", status_code=204, response_class=Response)
+@router.delete(
+    "/households/{household}",
+    summary="Erase a household",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(403, 404),
+)
 async def delete_household(request: Request, household: str, who: Who) -> Response:
     """Erases the household and everything of it, readings and all. Service only."""
     require_service(who)
@@ -140,7 +163,9 @@ async def delete_household(request: Request, household: str, who: Who) -> Respon
 # --- meters -----------------------------------------------------------------------------------------------------------
 
 
-@router.get("/households/{household}/meters", summary="List meters", response_class=Response)
+@router.get(
+    "/households/{household}/meters", summary="List meters", response_class=Response, responses=refusals(403, 404)
+)
 async def list_meters(request: Request, household: str, who: Who) -> Response:
     """The meters, what each measures, and first, last and number of its readings."""
     require_read(who, household)
@@ -152,7 +177,12 @@ async def list_meters(request: Request, household: str, who: Who) -> Response:
     return _json({"household": household, "meters": [{"meter": m, "channels": c} for m, c in meters.items()]})
 
 
-@router.get("/households/{household}/meters/{meter}", summary="What a meter measures", response_class=Response)
+@router.get(
+    "/households/{household}/meters/{meter}",
+    summary="What a meter measures",
+    response_class=Response,
+    responses=refusals(403, 404),
+)
 async def get_meter(request: Request, household: str, meter: str, who: Who) -> Response:
     """The channels of one meter."""
     require_read(who, household)
@@ -165,6 +195,7 @@ async def get_meter(request: Request, household: str, meter: str, who: Who) -> R
     "/households/{household}/meters/{meter}",
     summary="Say what a meter measures",
     response_class=Response,
+    responses=_MADE | refusals(403, 404),
     openapi_extra=_body(
         MeterChannel, {"quantity": "energy_import", "kind": "register", "unit": "kWh", "max_power_w": 10350}
     ),
@@ -194,7 +225,12 @@ def event_json(event: MeterEvent, unit: str) -> dict[str, Any]:
     }
 
 
-@router.get("/households/{household}/meters/{meter}/events", summary="List meter events", response_class=Response)
+@router.get(
+    "/households/{household}/meters/{meter}/events",
+    summary="List meter events",
+    response_class=Response,
+    responses=refusals(403, 404),
+)
 async def list_events(request: Request, household: str, meter: str, who: Who) -> Response:
     """The swaps of a meter."""
     require_read(who, household)
@@ -208,6 +244,7 @@ async def list_events(request: Request, household: str, meter: str, who: Who) ->
     summary="Tell of a meter swap",
     status_code=201,
     response_class=Response,
+    responses=refusals(403, 404, 409),
     openapi_extra=_body(
         SwapEvent,
         {
@@ -232,6 +269,7 @@ async def add_event(request: Request, household: str, meter: str, who: Who) -> R
     summary="Undo a meter event",
     status_code=204,
     response_class=Response,
+    responses=refusals(403, 404),
 )
 async def delete_event(request: Request, household: str, meter: str, event_id: int, who: Who) -> Response:
     """The books are as if it had never been told. Service only."""
@@ -266,7 +304,12 @@ def token_json(token: DeviceToken) -> dict[str, Any]:
     }
 
 
-@router.get("/households/{household}/tokens", summary="List device tokens", response_class=Response)
+@router.get(
+    "/households/{household}/tokens",
+    summary="List device tokens",
+    response_class=Response,
+    responses=refusals(403, 404),
+)
 async def list_tokens(request: Request, household: str, who: Who) -> Response:
     """The device tokens of a household, without their secrets. Service only."""
     require_service(who)
@@ -280,6 +323,7 @@ async def list_tokens(request: Request, household: str, who: Who) -> Response:
     summary="Make a device token",
     status_code=201,
     response_class=Response,
+    responses=refusals(403, 404),
     openapi_extra=_body(TokenRequest, {"write": True, "label": "hub in the cellar"}),
 )
 async def add_token(request: Request, household: str, who: Who) -> Response:
@@ -302,6 +346,7 @@ async def add_token(request: Request, household: str, who: Who) -> Response:
     summary="Revoke a device token",
     status_code=204,
     response_class=Response,
+    responses=refusals(403, 404),
 )
 async def revoke_token(request: Request, household: str, token_id: str, who: Who) -> Response:
     """The token is refused from now on. Service only."""

@@ -5,25 +5,35 @@ This version has no event outbox and no carbon source yet, and says so.
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import structlog
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo
 
 from statistics_manager_service.api.auth import caller
-from statistics_manager_service.api.running import run
-from statistics_manager_service.api.statistics import services_of
+from statistics_manager_service.api.errors import refusals
+from statistics_manager_service.api.queries import Faulty, UserId, moment, parameters, query
+from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.civil import parse_moment
-from statistics_manager_service.errors import BadInput, Fault, NotFound, Unavailable
+from statistics_manager_service.errors import Fault, NotFound, Unavailable
 from statistics_manager_service.services.access import Caller, require_service
 from statistics_manager_service.services.app import AppServices
 
 _LOG = structlog.get_logger()
 router = APIRouter(tags=["FlexiHome"])
 Who = Annotated[Caller, Depends(caller)]
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ].*)?\Z")
+Day = Annotated[str, moment("forecast_day")]
+_DATE_LENGTH = len("2024-01-31")
+#: What the producers answer for now, where nothing is wrong with what they are told.
+_NO_EVENTS: dict[str, Any] = {
+    "status_code": 503,
+    "response_class": Response,
+    "response_model": None,
+    "response_description": "`events_not_configured`: this version has no event outbox yet, and nothing was written. "
+    "Or the store does not answer.",
+    "responses": refusals(403, 404),
+}
 
 
 class NoOutbox(Unavailable):
@@ -32,68 +42,96 @@ class NoOutbox(Unavailable):
     code = "events_not_configured"
 
 
-async def _refuse(services: AppServices, user_id: str) -> None:
+async def _refuse(services: AppServices, user_id: str) -> NoReturn:
     await run(services, lambda: services.households.get(user_id))
     raise NoOutbox("this version of the service has no event outbox yet, so nothing was written", 86_400)
 
 
-def _moments(**texts: str | None) -> list[int]:
-    """The instants of a query's dates. Raises BadInput with all faults, also where they are not in order."""
-    faults: list[Fault] = []
-    found = []
-    for where, text in texts.items():
-        if text is None:
-            continue
-        try:
-            found.append(parse_moment(text, "UTC", where))
-        except BadInput as fault:
-            faults += fault.faults
-    if not faults and found != sorted(found):
-        faults.append(Fault(list(texts)[-1], "the end lies before the start"))
-    if faults:
-        raise BadInput.of(faults)
-    return found
+class DayQuery(BaseModel):
+    """Which day."""
+
+    forecast_day: Day = Field(description="A date, or a date-time whose date counts.", examples=["2024-01-31"])
 
 
-@router.post("/trigger-computed-forecast-producer", summary="Ask for a forecast", status_code=201)
-async def trigger_forecast(request: Request, user_id: str, forecast_day: str, who: Who) -> None:
+class ForecastQuery(DayQuery):
+    """A forecast of which user's day."""
+
+    user_id: UserId
+
+
+class CurveQuery(BaseModel):
+    """A mock curve of which user, from when on."""
+
+    user_id: UserId
+    start_date: Annotated[str, moment("start_date")]
+    delivery_time: int = Field(ge=15, description="Minutes.")
+
+
+def _not_before_start(end: str, info: ValidationInfo) -> str:
+    start = info.data.get("start_datetime")
+    if start is not None and parse_moment(end, "UTC", "end_datetime") < parse_moment(start, "UTC", "start_datetime"):
+        raise Faulty(Fault("end_datetime", "the end lies before the start"))
+    return end
+
+
+class TelemetryQuery(BaseModel):
+    """Telemetry of which user and time."""
+
+    user_id: UserId
+    start_datetime: Annotated[str, moment("start_datetime")]
+    end_datetime: Annotated[str, moment("end_datetime"), AfterValidator(_not_before_start)] | None = None
+
+
+@router.post(
+    "/trigger-computed-forecast-producer",
+    summary="Ask for a forecast",
+    openapi_extra=parameters(ForecastQuery),
+    **_NO_EVENTS,
+)
+async def trigger_forecast(
+    request: Request, asked: Annotated[ForecastQuery, query(ForecastQuery)], who: Who
+) -> NoReturn:
     """Service only."""
     require_service(who)
-    _moments(forecast_day=forecast_day)
-    await _refuse(services_of(request), user_id)
+    await _refuse(services_of(request), asked.user_id)
 
 
-@router.post("/mock-consumption-curve-producer", summary="Ask for a mock curve", status_code=201)
-async def mock_curve(
-    request: Request,
-    user_id: str,
-    start_date: str,
-    delivery_time: Annotated[int, Query(ge=15, description="Minutes.")],
-    who: Who,
-) -> None:
+@router.post(
+    "/mock-consumption-curve-producer",
+    summary="Ask for a mock curve",
+    openapi_extra=parameters(CurveQuery),
+    **_NO_EVENTS,
+)
+async def mock_curve(request: Request, asked: Annotated[CurveQuery, query(CurveQuery)], who: Who) -> NoReturn:
     """Service only. `delivery_time` is in minutes."""
     require_service(who)
-    _moments(start_date=start_date)
-    _LOG.info("mock_curve_refused", delivery_time_minutes=delivery_time)
-    await _refuse(services_of(request), user_id)
+    _LOG.info("mock_curve_refused", delivery_time_minutes=asked.delivery_time)
+    await _refuse(services_of(request), asked.user_id)
 
 
-@router.post("/users-get-real-data-producer", summary="Ask for telemetry", status_code=201)
+@router.post(
+    "/users-get-real-data-producer",
+    summary="Ask for telemetry",
+    openapi_extra=parameters(TelemetryQuery),
+    **_NO_EVENTS,
+)
 async def get_real_data(
-    request: Request, user_id: str, start_datetime: str, who: Who, end_datetime: str | None = None
-) -> None:
+    request: Request, asked: Annotated[TelemetryQuery, query(TelemetryQuery)], who: Who
+) -> NoReturn:
     """Service only."""
     require_service(who)
-    _moments(start_datetime=start_datetime, end_datetime=end_datetime)
-    await _refuse(services_of(request), user_id)
+    await _refuse(services_of(request), asked.user_id)
 
 
-@router.get("/ecosignal-forecast", summary="Carbon forecast of a day")
-async def ecosignal_forecast(forecast_day: str, who: Who) -> None:  # noqa: ARG001 - whoever calls must be somebody
+@router.get(
+    "/ecosignal-forecast",
+    summary="Carbon forecast of a day",
+    status_code=404,
+    response_class=Response,
+    response_model=None,
+    response_description="No forecast of that day is known: this version has no carbon source yet.",
+    openapi_extra=parameters(DayQuery),
+)
+async def ecosignal_forecast(asked: Annotated[DayQuery, query(DayQuery)]) -> NoReturn:
     """404 where no forecast of that day is known, which is always so in this version: it has no carbon source yet."""
-    match = _DATE.match(forecast_day)
-    try:
-        day = date.fromisoformat(match.group(1) if match else "")
-    except ValueError as error:
-        raise BadInput.of([Fault("forecast_day", "not a date such as 2024-01-31")]) from error
-    raise NotFound(f"no carbon forecast is known for {day.isoformat()}")
+    raise NotFound(f"no carbon forecast is known for {asked.forecast_day[:_DATE_LENGTH]}")

@@ -7,13 +7,15 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.bodies import read_body
-from statistics_manager_service.api.running import run
-from statistics_manager_service.api.statistics import services_of
+from statistics_manager_service.api.errors import refusals
+from statistics_manager_service.api.queries import parameters, query
+from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.readings import Decoded, RefusedLine, RefusedReading
-from statistics_manager_service.errors import BadInput, Forbidden, UnsupportedMedia
+from statistics_manager_service.errors import Forbidden, UnsupportedMedia
 from statistics_manager_service.services.access import Caller, require_any_writing, require_write
 from statistics_manager_service.services.app import AppServices
 from statistics_manager_service.services.recording import Recorded
@@ -22,6 +24,8 @@ router = APIRouter(tags=["Write"])
 line_protocol_router = APIRouter(tags=["Write"])
 
 MOST_NAMED = 100
+#: For the OpenAPI document; the decoder is who knows them.
+_PRECISION = WithJsonSchema({"type": "string", "enum": ["ns", "us", "ms", "s"]})
 MOST_REFUSED_NAMED = 1000
 _EXAMPLE = {
     "household": "home1",
@@ -63,7 +67,8 @@ _CSV_EXAMPLE = (
             "content": {
                 "application/json": {"example": {"accepted": 2, "duplicates": 0, "set_aside": 0, "refused": []}}
             },
-        }
+        },
+        **refusals(403, 404),
     },
 )
 async def write_readings(request: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
@@ -109,6 +114,14 @@ def _recorded_json(recorded: Recorded, refused: Sequence[RefusedReading]) -> byt
     return orjson.dumps(answer)
 
 
+class WriteQuery(BaseModel):
+    """How lines are written. Writers send what else they like."""
+
+    precision: Annotated[str, _PRECISION] = Field("ns", description="Unit of the lines' times.")
+    org: str | None = Field(None, description="Not used.")
+    bucket: str | None = Field(None, description="Not used.")
+
+
 @line_protocol_router.post(
     "/api/v2/write",
     summary="Write line protocol",
@@ -123,11 +136,7 @@ def _recorded_json(recorded: Recorded, refused: Sequence[RefusedReading]) -> byt
                 }
             },
         },
-        "parameters": [
-            {"name": "precision", "in": "query", "schema": {"enum": ["ns", "us", "ms", "s"], "default": "ns"}},
-            {"name": "org", "in": "query", "schema": {"type": "string"}, "description": "Not used."},
-            {"name": "bucket", "in": "query", "schema": {"type": "string"}, "description": "Not used."},
-        ],
+        **parameters(WriteQuery),
     },
     responses={
         400: {
@@ -141,10 +150,15 @@ def _recorded_json(recorded: Recorded, refused: Sequence[RefusedReading]) -> byt
                     }
                 }
             },
-        }
+        },
+        **refusals(403),
     },
 )
-async def write_line_protocol(request: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
+async def write_line_protocol(
+    request: Request,
+    asked: Annotated[WriteQuery, query(WriteQuery)],
+    who: Annotated[Caller, Depends(caller)],
+) -> Response:
     """InfluxDB v2 line protocol: any writer of it (Telegraf, Home Assistant, `influxdb-client`) works unchanged.
 
     A line's household and meter are its tags `household` and `meter`, or its measurement is a household's `api_key` or
@@ -153,10 +167,9 @@ async def write_line_protocol(request: Request, who: Annotated[Caller, Depends(c
     require_any_writing(who)
     services = services_of(request)
     body = await read_body(request)
-    precision = request.query_params.get("precision", "ns")
 
     def write() -> bytes | None:
-        return _write_lines(services, who, body, precision)
+        return _write_lines(services, who, body, asked.precision)
 
     fault = await run(services, write, short=False)
     if fault is None:
@@ -172,11 +185,8 @@ def _write_lines(services: AppServices, who: Caller, body: bytes, precision: str
     if decoded.any_foreign and not readings:
         raise Forbidden("this token writes for its own household alone, and no line is of it")
     if readings:
-        try:
-            recorded = services.recorder.record(readings, whole_rows=True)
-            refused += [RefusedLine(one.index, 1, one.reason) for one in recorded.refused]
-        except BadInput as fault:
-            raise BadInput(fault.sentence, fault.faults, code="invalid") from fault
+        recorded = services.recorder.record(readings, whole_rows=True)
+        refused += [RefusedLine(one.index, 1, one.reason) for one in recorded.refused]
     if not refused:
         return None
     refused.sort(key=lambda one: (one.line, one.column))

@@ -1,15 +1,22 @@
-"""Running the services' blocking work from the event loop."""
+"""Reaching the services, and running their blocking work from the event loop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from statistics_manager_service.services.app import AppServices
 
 Answer = TypeVar("Answer")
+
+
+def services_of(request: Request) -> AppServices:
+    """The services that the application was made with."""
+    found: AppServices = request.app.state.services
+    return found
 
 
 async def run(services: AppServices, work: Callable[[], Answer], *, short: bool = True) -> Answer:

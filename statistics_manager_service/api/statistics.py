@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from statistics_manager_service.api.auth import caller
-from statistics_manager_service.api.encoding import FORMATS, encode, wanted_format
-from statistics_manager_service.api.running import run
-from statistics_manager_service.core.civil import parse_moment
+from statistics_manager_service.api.encoding import FORMATS, JSON, encode, format_named, wanted_format
+from statistics_manager_service.api.errors import refusals
+from statistics_manager_service.api.queries import checked, faults_kept, moment, names, parameters, query
+from statistics_manager_service.api.running import run, services_of
+from statistics_manager_service.core.civil import check_zone, parse_moment
 from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.quantities import QUANTITIES, UNITS
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.errors import BadInput, Fault
+from statistics_manager_service.errors import BadInput
 from statistics_manager_service.services.access import Caller, require_read
 from statistics_manager_service.services.app import AppServices
-from statistics_manager_service.services.asking import GROUPINGS, Page, Question
+from statistics_manager_service.services.asking import (
+    END_NOT_AFTER_START,
+    GROUPINGS,
+    Page,
+    Question,
+    check_quantity,
+    parse_group_by,
+    parse_measures,
+    parse_verdict,
+    parse_week_start,
+)
 from statistics_manager_service.services.measuring import MEASURES
 from statistics_manager_service.services.overview import summary_of
 
@@ -47,15 +60,48 @@ _COLUMNS_EXAMPLE = {
         }
     ],
 }
-ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Columns: one item a bucket. `null` is unknown; `coverage` and `estimated` are the measured and "
-        "the estimated share of each bucket's time, the rest is missing.",
-        "content": {
-            media: {"example": _COLUMNS_EXAMPLE} if media == FORMATS["json"] else {} for media in FORMATS.values()
-        },
-    }
+_MANY_EXAMPLE = {
+    **{name: told for name, told in _COLUMNS_EXAMPLE.items() if name not in ("household", "series")},
+    "households": [{name: _COLUMNS_EXAMPLE[name] for name in ("household", "series")}],
 }
+
+
+def _answers(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    return {
+        200: {
+            "description": "Columns: one item a bucket. `null` is unknown; `coverage` and `estimated` are the measured "
+            "and the estimated share of each bucket's time, the rest is missing.",
+            "content": {media: {"example": example} if media == JSON else {} for media in FORMATS.values()},
+        },
+        **refusals(403, 404),
+    }
+
+
+_DATE_LENGTH = len("2024-01-01")
+_OFFSET = re.compile(r"[Zz+-]")
+
+
+def check_order(start: str, end: str) -> None:
+    """Raises BadInput where the end is not after the start in whatever zone.
+
+    Of a wall time and an instant only the service can tell, which knows the household's zone.
+    """
+    if (_OFFSET.search(start, _DATE_LENGTH) is None) != (_OFFSET.search(end, _DATE_LENGTH) is None):
+        return
+    if parse_moment(end, "UTC", "end") <= parse_moment(start, "UTC", "start"):
+        raise BadInput.of([END_NOT_AFTER_START])
+
+
+def _after_start(end: str, info: ValidationInfo) -> str:
+    start = info.data.get("start")
+    if start is not None:  # it was told, and is a moment
+        with faults_kept():
+            check_order(start, end)
+    return end
+
+
+Start = Annotated[str, moment("start")]
+End = Annotated[str, moment("end"), AfterValidator(_after_start)]
 
 
 class StatisticsQuery(BaseModel):
@@ -63,61 +109,60 @@ class StatisticsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    measures: str = Field(
-        description="Names, separated by commas: " + ", ".join(m for m in MEASURES if "_l" not in m) + ", and the "
-        "quantities of a phase, such as `voltage_l1`.",
-        examples=["energy_import,energy_export"],
+    measures: Annotated[list[str], checked(lambda some: parse_measures(",".join(some)))] = Field(
+        description="Names, by comma or by repetition: " + ", ".join(m for m in MEASURES if "_l" not in m) + ", and "
+        "the quantities of a phase, such as `voltage_l1`.",
+        examples=[["energy_import", "energy_export"]],
     )
-    start: str = Field(description="Civil date of the zone, or a date-time; included.", examples=["2024-01-01"])
-    end: str = Field(description="Civil date of the zone, or a date-time; not included.", examples=["2025-01-01"])
-    group_by: str = Field("daily", description="One of " + ", ".join(GROUPINGS) + ".", examples=["monthly"])
-    timezone: str | None = Field(
+    start: Start = Field(description="Civil date of the zone, or a date-time; included.", examples=["2024-01-01"])
+    end: End = Field(description="Civil date of the zone, or a date-time; not included.", examples=["2025-01-01"])
+    group_by: Annotated[str, checked(parse_group_by)] = Field(
+        "daily", description="One of " + ", ".join(GROUPINGS) + ".", examples=["monthly"]
+    )
+    timezone: Annotated[str, checked(check_zone)] | None = Field(
         None, description="IANA zone; the household's unless named.", examples=["Europe/Lisbon"]
     )
     meter: str | None = Field(
         None, max_length=64, description="One meter of the household; all that count unless named."
     )
-    week_start: str = Field("monday", description="First day of a week.")
-    format: str | None = Field(None, description="json, csv, ndjson, arrow or parquet; wins over the Accept header.")
+    week_start: Annotated[str, checked(parse_week_start)] = Field("monday", description="First day of a week.")
+    format: Annotated[str, checked(format_named)] | None = Field(
+        None, description="json, csv, ndjson, arrow or parquet; wins over the Accept header."
+    )
 
     @cached_property
     def question(self) -> Question:
         """The question as the service takes it."""
-        return Question(self.measures, self.start, self.end, self.group_by, self.timezone, self.meter, self.week_start)
+        measures = ",".join(self.measures)
+        return Question(measures, self.start, self.end, self.group_by, self.timezone, self.meter, self.week_start)
 
     @cached_property
     def is_short(self) -> bool:
         """Whether an answer takes about a millisecond: some hundred days, or fine buckets within about a month."""
-        months = [text[:4] + text[5:7] for text in (self.start, self.end)]
-        if not all(month.isdecimal() and len(month) == 6 for month in months):
-            return True  # no dates: refused at once
-        first, last = (int(month[:4]) * 12 + int(month[4:]) for month in months)
+        first, last = (int(text[:4]) * 12 + int(text[5:7]) for text in (self.start, self.end))
         return last - first <= (1 if self.group_by in ("15_mins", "hourly") else 24)
 
 
 class ManyQuery(StatisticsQuery):
     """What is asked of many households."""
 
-    households: str = Field(description="Ids, separated by commas.", examples=["home1,home2"])
+    households: Annotated[list[str], names("households", "household")] = Field(
+        description="Ids, by comma or by repetition.", examples=[["home1", "home2"]]
+    )
     total: bool = Field(False, description="Their sum instead of each of them (rates and means can't be summed).")
-
-
-def services_of(request: Request) -> AppServices:
-    """The services that the application was made with."""
-    found: AppServices = request.app.state.services
-    return found
 
 
 @router.get(
     "/households/{household}/statistics",
     summary="Statistics of a household",
     response_class=Response,
-    responses=ANSWERS,
+    responses=_answers(_COLUMNS_EXAMPLE),
+    openapi_extra=parameters(StatisticsQuery),
 )
 async def household_statistics(
     request: Request,
     household: str,
-    query: Annotated[StatisticsQuery, Query()],
+    asked: Annotated[StatisticsQuery, query(StatisticsQuery)],
     who: Annotated[Caller, Depends(caller)],
 ) -> Response:
     """Energy, power, voltage and what follows from them, in civil buckets of any IANA zone.
@@ -126,45 +171,53 @@ async def household_statistics(
     corrected register's difference between the ends of the range.
     """
     accept = request.headers.get("accept", "")
-    body, media = await statistics_answer(services_of(request), household, query, who, accept)
+    body, media = await statistics_answer(services_of(request), household, asked, who, accept)
     return Response(body, media_type=media)
 
 
 async def statistics_answer(
-    services: AppServices, household: str, query: StatisticsQuery, who: Caller, accept: str
+    services: AppServices, household: str, asked: StatisticsQuery, who: Caller, accept: str
 ) -> tuple[bytes, str]:
     """The body and its media type. Raises StatisticsError."""
     require_read(who, household)
-    media = wanted_format(accept, query.format)
+    media = wanted_format(accept, asked.format)
 
     def answer() -> bytes:
-        return services.asking.encoded(household, query.question, media, lambda found: encode([found], media))
+        return services.asking.encoded(household, asked.question, media, lambda found: encode([found], media))
 
-    return await run(services, answer, short=query.is_short), media
+    return await run(services, answer, short=asked.is_short), media
 
 
-@router.get("/statistics", summary="Statistics of many households", response_class=Response, responses=ANSWERS)
+@router.get(
+    "/statistics",
+    summary="Statistics of many households",
+    response_class=Response,
+    responses=_answers(_MANY_EXAMPLE),
+    openapi_extra=parameters(ManyQuery),
+)
 async def many_statistics(
-    request: Request, query: Annotated[ManyQuery, Query()], who: Annotated[Caller, Depends(caller)]
+    request: Request, asked: Annotated[ManyQuery, query(ManyQuery)], who: Annotated[Caller, Depends(caller)]
 ) -> Response:
     """The same for many households at once, each alone or their sum, in one zone. For the service's own tokens; a
     household's token may name itself."""
-    ids = [one for one in (part.strip() for part in query.households.split(",")) if one]
-    if not ids:
-        raise BadInput.of([Fault("households", "no household is named")])
-    for one in ids:
+    for one in asked.households:
         require_read(who, one)
-    media = wanted_format(request.headers.get("accept", ""), query.format)
+    media = wanted_format(request.headers.get("accept", ""), asked.format)
     services = services_of(request)
 
     def answer() -> bytes:
-        found = services.asking.many(ids, query.question)
-        return encode([services.asking.summed(found)] if query.total else found, media, many=True)
+        found = services.asking.many(asked.households, asked.question)
+        return encode([services.asking.summed(found)] if asked.total else found, media, many=True)
 
     return Response(await run(services, answer, short=False), media_type=media)
 
 
-@router.get("/households/{household}/last", summary="Newest value of each channel", response_class=Response)
+@router.get(
+    "/households/{household}/last",
+    summary="Newest value of each channel",
+    response_class=Response,
+    responses=refusals(403, 404),
+)
 async def household_last(request: Request, household: str, who: Annotated[Caller, Depends(caller)]) -> Response:
     """The newest reading of each channel, in the unit of the channel."""
     require_read(who, household)
@@ -184,16 +237,21 @@ async def household_last(request: Request, household: str, who: Annotated[Caller
         ]
         return orjson.dumps({"household": household, "channels": channels})
 
-    return Response(await run(services, answer), media_type=FORMATS["json"])
+    return Response(await run(services, answer), media_type=JSON)
 
 
-@router.get("/households/{household}/summary", summary="Today, this month, this year", response_class=Response)
+@router.get(
+    "/households/{household}/summary",
+    summary="Today, this month, this year",
+    response_class=Response,
+    responses=refusals(403, 404),
+)
 async def household_summary(request: Request, household: str, who: Annotated[Caller, Depends(caller)]) -> Response:
     """The household's energies and rates of today, this month and this year so far, in its own zone."""
     require_read(who, household)
     services = services_of(request)
     body = await run(services, lambda: orjson.dumps(summary_of(services.asking, household)))
-    return Response(body, media_type=FORMATS["json"])
+    return Response(body, media_type=JSON)
 
 
 class ReadingsQuery(BaseModel):
@@ -201,10 +259,12 @@ class ReadingsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    quantity: str = Field("", max_length=64, description="A quantity of the meter; all of them unless named.")
-    start: str | None = Field(None, description="Civil date of the household's zone, or a date-time; included.")
-    end: str | None = Field(None, description="The same; not included.")
-    verdict: str | None = Field(
+    quantity: Annotated[str, checked(check_quantity)] | None = Field(
+        None, description="A quantity of the meter; all of them unless named."
+    )
+    start: Start | None = Field(None, description="Civil date of the household's zone, or a date-time; included.")
+    end: End | None = Field(None, description="The same; not included.")
+    verdict: Annotated[str, checked(parse_verdict)] | None = Field(
         None, description="plausible, glitch, suspect, held, reset, rollover or overlap.", examples=["glitch"]
     )
     limit: int = Field(1000, ge=1, le=100_000, description="At most so many readings a channel.")
@@ -215,12 +275,14 @@ class ReadingsQuery(BaseModel):
     "/households/{household}/meters/{meter}/readings",
     summary="Readings with their verdicts",
     response_class=Response,
+    responses=refusals(403, 404),
+    openapi_extra=parameters(ReadingsQuery),
 )
 async def meter_readings(
     request: Request,
     household: str,
     meter: str,
-    query: Annotated[ReadingsQuery, Query()],
+    asked: Annotated[ReadingsQuery, query(ReadingsQuery)],
     who: Annotated[Caller, Depends(caller)],
 ) -> Response:
     """What was read, and what the service thinks of it: nothing is thrown away.
@@ -232,25 +294,25 @@ async def meter_readings(
 
     def answer() -> bytes:
         zone = services.households.get(household).timezone
-        start_us = 0 if query.start is None else parse_moment(query.start, zone, "start")
-        end_us = 2**62 if query.end is None else parse_moment(query.end, zone, "end")
+        start_us = 0 if asked.start is None else parse_moment(asked.start, zone, "start")
+        end_us = 2**62 if asked.end is None else parse_moment(asked.end, zone, "end")
         if end_us <= start_us:
-            raise BadInput.of([Fault("end", "the end is not after the start")])
+            raise BadInput.of([END_NOT_AFTER_START])
         pages = services.asking.readings(
             household,
             meter,
-            query.quantity,
+            asked.quantity or "",
             start_us,
             end_us,
-            query.verdict,
-            query.limit,
-            with_revisions=query.revisions,
+            asked.verdict,
+            asked.limit,
+            with_revisions=asked.revisions,
         )
         return orjson.dumps(
-            {"household": household, "meter": meter, "channels": [_page_json(page, query.revisions) for page in pages]}
+            {"household": household, "meter": meter, "channels": [_page_json(page, asked.revisions) for page in pages]}
         )
 
-    return Response(await run(services, answer, short=False), media_type=FORMATS["json"])
+    return Response(await run(services, answer, short=False), media_type=JSON)
 
 
 def _page_json(page: Page, with_revisions: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,6 +28,10 @@ MOST_VALUES = 4_000_000
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: What `group_by` may be here; seven-day windows are FlexiHome's own meaning of weekly.
 GROUPINGS = tuple(one.value for one in GroupBy if one is not GroupBy.WINDOWS)
+
+
+END_NOT_AFTER_START = Fault("end", "the end is not after the start")
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,27 @@ def parse_group_by(text: str, allowed: Sequence[str] = GROUPINGS) -> GroupBy:
     return GroupBy(text)
 
 
+def parse_week_start(text: str) -> int:
+    """0 Monday … 6 Sunday. Raises BadInput that names the days."""
+    if text not in _WEEKDAYS:
+        raise BadInput.of([Fault("week_start", f"{text[:20]!r} is none of {', '.join(_WEEKDAYS)}")])
+    return _WEEKDAYS.index(text)
+
+
+def parse_verdict(text: str) -> Verdict:
+    """A verdict by its name. Raises BadInput that names them all."""
+    if text.upper() not in Verdict.__members__:
+        allowed = ", ".join(one.name.lower() for one in Verdict)
+        raise BadInput.of([Fault("verdict", f"{text[:40]!r} is no verdict; there are {allowed}")])
+    return Verdict[text.upper()]
+
+
+def check_quantity(name: str) -> None:
+    """Raises BadInput where there is no such quantity, with those that there are."""
+    if name not in QUANTITIES:
+        raise BadInput.of([Fault("quantity", f"{name[:60]!r} is no quantity; there are {', '.join(QUANTITIES)}")])
+
+
 def _statistics(view: ReadView, home: Home, question: Question) -> Statistics:
     household = home.household
     measures, cal = _parsed(question, household.timezone, household.billing)
@@ -148,35 +174,33 @@ class _Asked:
 def _read(question: Question, zone: str) -> _Asked:
     """The question, read. Raises BadInput with all of its faults."""
     faults: list[Fault] = []
-    measures: tuple[str, ...] = ()
-    grouping = GroupBy.DAILY
-    moments = []
-    try:
-        measures = parse_measures(question.measures)
-    except BadInput as fault:
-        faults += fault.faults
-    try:
-        grouping = parse_group_by(question.group_by)
-    except BadInput as fault:
-        faults += fault.faults
+    none: tuple[str, ...] = ()
+    measures = _value(faults, lambda: parse_measures(question.measures), none)
+    grouping = _value(faults, lambda: parse_group_by(question.group_by), GroupBy.DAILY)
     zone = question.timezone if question.timezone is not None else zone
+    known = _value(faults, lambda: _checked_zone(zone), "UTC")
+    start_us = _value(faults, lambda: parse_moment(question.start, known, "start"), None)
+    end_us = _value(faults, lambda: parse_moment(question.end, known, "end"), None)
+    week_start = _value(faults, lambda: parse_week_start(question.week_start), 0)
+    if start_us is not None and end_us is not None and end_us <= start_us:
+        faults.append(END_NOT_AFTER_START)
+    if faults or start_us is None or end_us is None:
+        raise BadInput.of(faults)
+    return _Asked(measures, zone, grouping, start_us, end_us, week_start)
+
+
+def _checked_zone(zone: str) -> str:
+    check_zone(zone)
+    return zone
+
+
+def _value(faults: list[Fault], read: Callable[[], Read], otherwise: Read) -> Read:
+    """What is read, or else its faults beside those found so far."""
     try:
-        check_zone(zone)
+        return read()
     except BadInput as fault:
         faults += fault.faults
-        zone = "UTC"
-    for where, text in (("start", question.start), ("end", question.end)):
-        try:
-            moments.append(parse_moment(text, zone, where))
-        except BadInput as fault:
-            faults += fault.faults
-    if question.week_start not in _WEEKDAYS:
-        faults.append(Fault("week_start", f"{question.week_start[:20]!r} is none of {', '.join(_WEEKDAYS)}"))
-    if len(moments) == 2 and moments[1] <= moments[0]:
-        faults.append(Fault("end", "the end is not after the start"))
-    if faults:
-        raise BadInput.of(faults)
-    return _Asked(measures, zone, grouping, moments[0], moments[1], _WEEKDAYS.index(question.week_start))
+        return otherwise
 
 
 class Asking:
@@ -286,9 +310,7 @@ class Asking:
         with_revisions: bool = False,
     ) -> list[Page]:
         """Readings with start ≤ instant < end of each channel of a meter's quantity, of one verdict if named."""
-        if verdict is not None and verdict.upper() not in Verdict.__members__:
-            allowed = ", ".join(one.name.lower() for one in Verdict)
-            raise BadInput.of([Fault("verdict", f"{verdict[:40]!r} is no verdict; there are {allowed}")])
+        wanted = None if verdict is None else parse_verdict(verdict)
         with self._store.reading() as view:
             household = known_household(view, household_id)
             mine = [c for c in view.channels(household.household_no) if c.meter == meter]
@@ -300,7 +322,7 @@ class Asking:
                 raise BadInput.of(
                     [Fault("quantity", f"meter {meter} does not measure {quantity[:60]!r}; it has {there}")]
                 )
-            pages = [_page(view, channel, start_us, end_us, verdict, limit) for channel in some]
+            pages = [_page(view, channel, start_us, end_us, wanted, limit) for channel in some]
             for page in pages if with_revisions else []:
                 key = (page.channel.household_no, page.channel.channel_no)
                 page.revisions = view.revisions(*key, start_us, end_us if page.more_us is None else page.more_us)
@@ -322,9 +344,8 @@ def newest_of(channels: Sequence[Channel]) -> list[Newest]:
     ]
 
 
-def _page(view: ReadView, channel: Channel, start_us: int, end_us: int, verdict: str | None, limit: int) -> Page:
+def _page(view: ReadView, channel: Channel, start_us: int, end_us: int, wanted: Verdict | None, limit: int) -> Page:
     page = Page(channel)
-    wanted = None if verdict is None else Verdict[verdict.upper()]
     if channel.first_us is None or channel.last_us is None:
         return page
     first, last = block_of(max(start_us, channel.first_us)), block_of(min(end_us, channel.last_us))

@@ -340,7 +340,8 @@ def test_a_day_without_a_carbon_forecast_is_not_found(hub: Home, day: str) -> No
     assert "2024-05-10" in told["error"]
 
 
-@pytest.mark.parametrize("day", ["", "someday", "2024-02-30", "2024-13-01", "20240510", "2024-05-10x", "1715299200"])
+@pytest.mark.parametrize("day", ["", "someday", "2024-02-30", "2024-13-01", "20240510", "2024-05-10x", "1715299200",
+                                 "2024-05-10Tfoo", "2024-05-10T25:00:00Z", "2024-05-10 "])  # fmt: skip
 def test_a_carbon_forecast_needs_a_day(api: Api, day: str) -> None:
     told = expect_error(api.get("/ecosignal-forecast", {"forecast_day": day}), 400, "bad_input")
     assert [one["where"] for one in told["details"]] == ["forecast_day"]

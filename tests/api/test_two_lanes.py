@@ -68,6 +68,10 @@ GOOD = "measures=energy_import&start=2024-05-10&end=2024-05-11&group_by=hourly"
         GOOD + "&timezone=Europe/Lisbon&meter=grid",
         GOOD + "&meter=&timezone=",
         GOOD + "&measures=voltage",
+        GOOD + "&measures=voltage&measures=warmth",
+        GOOD + "&start=2024-05-10",
+        GOOD + "&format=csv&format=csv&timezone=UTC&timezone=UTC&nothing=1&nothing=2",
+        "measures=bogus&group_by=zz&timezone=M&start=x&foo=1",
         "measures=energy_import&start=2024-05-10T10:00:00%2B01:00&end=2024-05-11",
         "measures=energy_import&start=2024-05-10T10:00:00+01:00&end=2024-05-11",
         "",
@@ -101,6 +105,14 @@ def test_both_lanes_let_in_the_same_callers(lanes: Lanes, authorization: str | N
         household = "home1" if authorization == "of home1" else "home2"
         authorization = token(sub=household, scope="")
     headers = {} if authorization is None else {"Authorization": authorization}
+    alike(*lanes.both(f"/households/home1/statistics?{GOOD}", headers))
+
+
+@pytest.mark.parametrize(
+    "accept", ["", "text/csv", "text/*;q=0.3, application/json;q=0.2", "application/json;q=0, */*"]
+)
+def test_both_lanes_read_the_same_accept_header(lanes: Lanes, accept: str) -> None:
+    headers = {"Authorization": token(), "Accept": accept}
     alike(*lanes.both(f"/households/home1/statistics?{GOOD}", headers))
 
 
