@@ -36,7 +36,10 @@ class Around:
             elif name == b"content-length":
                 length = value
         correlation_id = _new_uuid() if told is None else _uuid_text(told)
-        answer = _Answer(send, (correlation_id or _new_uuid()).encode())
+        method = scope["method"]
+        if method == "HEAD":  # answered as GET is, without the body
+            scope = {**scope, "method": "GET"}
+        answer = _Answer(send, (correlation_id or _new_uuid()).encode(), has_body=method != "HEAD")
         scope["correlation_id"] = answer.correlation_id.decode()
         CORRELATION_ID.set(scope["correlation_id"])
         if correlation_id is None:
@@ -46,7 +49,7 @@ class Around:
         else:
             await self._pass_on(scope, receive, answer)
         spent_ms = round((time.perf_counter() - began) * 1000, 3)
-        _LOG.info("request", method=scope["method"], path=scope["path"], status=answer.status, duration_ms=spent_ms)
+        _LOG.info("request", method=method, path=scope["path"], status=answer.status, duration_ms=spent_ms)
 
     async def _pass_on(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
@@ -63,8 +66,9 @@ class Around:
 class _Answer:
     """The answer on its way out: it bears the correlation id, and its status is noted."""
 
-    def __init__(self, send: Send, correlation_id: bytes) -> None:
+    def __init__(self, send: Send, correlation_id: bytes, *, has_body: bool) -> None:
         self._send, self.correlation_id, self.status = send, correlation_id, 0
+        self._has_body = has_body
         self.is_complete = False
 
     async def send(self, message: Message) -> None:
@@ -72,6 +76,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), (HEADER, self.correlation_id)]
+        elif not self._has_body and message["type"] == "http.response.body":
+            message["body"] = b""
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
             self.is_complete = True
