@@ -21,23 +21,39 @@ def _with_correlation_id(_logger: object, _method: str, event: EventDict) -> Eve
     return event
 
 
+def _of_library(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """A library's line: its text differs from time to time, so it is a value, and the event's name is static."""
+    record: logging.LogRecord = event["_record"]
+    return {**event, "event": "library_message", "logger": record.name, "message": str(event["event"]).strip()}
+
+
 def configure_logging(level: str, form: str) -> None:
-    """Log to standard error from `level` on, as JSON lines or for a console."""
+    """Log to standard error from `level` on, as JSON lines or for a console; what libraries log and warn of, too."""
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode())
         if form == "json"
         else structlog.dev.ConsoleRenderer()
     )
+    common: list[structlog.typing.Processor] = [
+        _with_correlation_id,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            _with_correlation_id,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*common, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_of_library, *common],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    # what libraries tell below a warning is about themselves
+    least = max(logging.WARNING, logging.getLevelNamesMapping()[level])
+    logging.basicConfig(level=least, handlers=[handler], force=True)
+    logging.captureWarnings(True)
