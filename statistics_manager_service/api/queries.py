@@ -7,8 +7,7 @@ once is refused where it stands twice, and a list may be told by commas and by r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar, get_origin
@@ -23,6 +22,8 @@ from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.access import Caller
 
+#: Of a parameter as it is told; a client may name it as it likes.
+_LONGEST_NAME = 60
 Model = TypeVar("Model", bound=BaseModel)
 Value = TypeVar("Value")
 
@@ -51,21 +52,14 @@ class Faulty(ValueError):
         self.faults = faults
 
 
-@contextmanager
-def faults_kept() -> Iterator[None]:
-    """Within a validator: the faults that a reader raises become those of the value."""
-    try:
-        yield
-    except BadInput as error:
-        raise Faulty(*error.faults) from error
-
-
 def checked(read: Callable[[Value], object]) -> AfterValidator:
     """Has a reader look at a value, which stays as it was told. The reader raises BadInput."""
 
     def check(value: Value) -> Value:
-        with faults_kept():
+        try:
             read(value)
+        except BadInput as error:
+            raise Faulty(*error.faults) from error
         return value
 
     return AfterValidator(check)
@@ -133,7 +127,7 @@ def _faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
         elif isinstance(one["input"], list) and where in model.model_fields:
             faults.append(Fault(where, f"this stands {len(one['input'])} times; it can have one value"))
         else:
-            faults.append(Fault(where, one["msg"]))
+            faults.append(Fault(where[:_LONGEST_NAME] or '""', one["msg"]))
     return faults
 
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.encoding import FORMATS, JSON, encode, format_named, wanted_format
 from statistics_manager_service.api.errors import refusals
-from statistics_manager_service.api.queries import checked, faults_kept, moment, names, parameters, query
+from statistics_manager_service.api.queries import Faulty, checked, moment, names, parameters, query
 from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.civil import check_zone, parse_moment
 from statistics_manager_service.core.labels import iso_labels
@@ -81,22 +81,14 @@ _DATE_LENGTH = len("2024-01-01")
 _OFFSET = re.compile(r"[Zz+-]")
 
 
-def check_order(start: str, end: str) -> None:
-    """Raises BadInput where the end is not after the start in whatever zone.
-
-    Of a wall time and an instant only the service can tell, which knows the household's zone.
-    """
-    if (_OFFSET.search(start, _DATE_LENGTH) is None) != (_OFFSET.search(end, _DATE_LENGTH) is None):
-        return
-    if parse_moment(end, "UTC", "end") <= parse_moment(start, "UTC", "start"):
-        raise BadInput.of([END_NOT_AFTER_START])
-
-
 def _after_start(end: str, info: ValidationInfo) -> str:
+    """Of a wall time and an instant only the service can tell which is first: it knows the household's zone."""
     start = info.data.get("start")
-    if start is not None:  # it was told, and is a moment
-        with faults_kept():
-            check_order(start, end)
+    if start is None:
+        return end  # it was not told, or is no moment
+    is_wall_time = [_OFFSET.search(text, _DATE_LENGTH) is None for text in (start, end)]
+    if is_wall_time[0] == is_wall_time[1] and parse_moment(end, "UTC", "end") <= parse_moment(start, "UTC", "start"):
+        raise Faulty(END_NOT_AFTER_START)
     return end
 
 

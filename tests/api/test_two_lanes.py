@@ -77,6 +77,7 @@ GOOD = "measures=energy_import&start=2024-05-10&end=2024-05-11&group_by=hourly"
         "",
         "measures=energy_import",
         GOOD + "&nothing=1",
+        GOOD + "&=1&" + "x" * 5000 + "=1",
         GOOD + "&meter=" + "m" * 65,
         GOOD.replace("hourly", "fortnightly"),
         GOOD.replace("energy_import", "energy_imports,warmth"),
