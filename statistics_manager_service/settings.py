@@ -29,8 +29,9 @@ class Settings(BaseSettings):
     database_password: SecretStr | None = Field(None, description="Password of the PostgreSQL store.")
     migrate_on_start: bool = Field(True, description="Bring the store's tables up to date at start.")
     jwt_sign_key: SecretStr | None = Field(
-        None, description="Shared key of HS512 tokens, at least 32 bytes: a shorter one is warned of at start. The "
-        "service does not start without a key."
+        None,
+        description="Shared key of HS512 tokens, at least 32 bytes: a shorter one is warned of at start. The "
+        "service does not start without a key.",
     )
     jwt_algorithm: Literal["HS512", "RS256", "ES256"] = Field(
         "HS512", description="The one algorithm that is accepted."

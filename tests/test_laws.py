@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory_store import MemoryStore
@@ -98,12 +99,14 @@ def registers(draw: st.DrawFn) -> list[tuple[int, int, int]]:
 
 @st.composite
 def intervals(draw: st.DrawFn) -> list[tuple[int, int, int]]:
-    """Intervals of mixed lengths, some of which overlap."""
+    """Intervals of mixed lengths, some of which overlap a little, or much, and some of unknown length."""
     count = draw(st.integers(1, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     step = draw(st.sampled_from([300, 900, 1800, 3600, 86400]))
-    at = START_US + np.cumsum(rng.integers(0, 4, count) * step + rng.integers(0, 2, count) * 100) * US_PER_S
+    jitter = draw(st.sampled_from([100, step // 20]))
+    at = START_US + np.cumsum(rng.integers(0, 4, count) * step + rng.integers(-1, 2, count) * jitter) * US_PER_S
     length = rng.choice([step, step, step, 2 * step, 7 * step], count) * US_PER_S
+    length[rng.random(count) < draw(st.sampled_from([0.0, 0.5, 1.0]))] = 0  # of which nobody tells the length
     value = rng.integers(0, 5_000_000, count)
     at, first = np.unique(at, return_index=True)
     return [(int(t), int(v), int(n)) for t, v, n in zip(at, value[first], length[first], strict=True)]
@@ -170,7 +173,10 @@ def test_any_order_batches_and_repetition_give_the_same_bits(data: st.DataObject
 def test_a_correction_ends_in_the_state_of_the_corrected_readings(data: st.DataObject, kind: Kind) -> None:
     rows = data.draw(CASES[kind])
     some = data.draw(limits()) if kind is Kind.REGISTER else {}
-    wrong = [data.draw(st.sampled_from([row, (row[0], row[1] + 77_000, row[2])])) for row in rows]
+    wrong = [
+        data.draw(st.sampled_from([row, (row[0], row[1] + 77_000, row[2]), (row[0], row[1], 2 * row[2] + US_PER_S)]))
+        for row in rows
+    ]
     one_store, one = store_with(kind, **some)
     record(one, kind, rows)
     other_store, other = store_with(kind, **some)
@@ -291,10 +297,77 @@ def test_what_flows_between_two_instants_is_the_straight_line_between_readings(
 @law
 @given(intervals())
 def test_intervals_keep_their_sum(rows: list[tuple[int, int, int]]) -> None:
+    rows = [(at, value, length or 100 * US_PER_S) for at, value, length in rows]
     store, recorder = store_with(Kind.INTERVAL)
     record(recorder, Kind.INTERVAL, rows)
     covered, total = 0, 0
     for at, value, length in rows:
-        if at >= covered:
+        if covered - at <= length / 10:  # what it takes from the time of the one before leaves that one's energy whole
             covered, total = at + length, total + value
     assert store.channels(1)[0].energy_milliwh == total
+
+
+@law
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 899), st.integers(0, 10**6)), min_size=1, max_size=20))
+def test_energy_of_unknown_length_counts_whole_in_the_quarter_hour_of_its_instant(
+    rows: list[tuple[int, int, int]],
+) -> None:
+    first = START_US // QUARTER_US
+    by_instant = {(first + quarter) * QUARTER_US + s * US_PER_S: value for quarter, s, value in rows}
+    store, recorder = store_with(Kind.INTERVAL)
+    for at_us, value in by_instant.items():
+        record(recorder, Kind.INTERVAL, [(at_us, value, 0)])
+    totals = Totals(store, (first + np.arange(7, dtype=np.int64)) * QUARTER_US)  # type: ignore[arg-type]
+    found = totals.steps(store.channels(1))[0]
+    for i in range(6):
+        mine = [value for at_us, value in by_instant.items() if at_us // QUARTER_US == first + i]
+        assert (found[i, ENERGY], found[i, MEASURED]) == (sum(mine), 900 if mine else 0)
+
+
+#: Seconds and milliwatt-hours: the third reading is held at the level of the second.
+HELD = [(327, 501_863_750), (1612, 521_139_894), (3253, 521_118_592), (3852, 1_331_457_124)]
+#: Hours from a start, and lengths in hours: days told twice, and clocks that jitter.
+REACHING = [(1.95, 168), (95.95, 24), (166.9, 24), (189.75, 48)]
+UNKNOWN_LENGTH = [(0.1862, 0.5834), (0.85, 0.08), (0.9329, 0)]
+LATE_CUT = [
+    (1.05, 2), (2.05, 7), (3, 1), (4, 1), (4.05, 7), (4.95, 7), (7, 1), (7.95, 2), (8.9, 7), (11.9, 1), (14.85, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        pytest.param(
+            Kind.REGISTER, [(START_US + s * US_PER_S, value, 0) for s, value in HELD], id="a level that holds"
+        ),
+        *(
+            pytest.param(
+                Kind.INTERVAL,
+                [
+                    (START_US + round(h * 3600) * US_PER_S, 10**6 + i, round(n * 3600) * US_PER_S)
+                    for i, (h, n) in enumerate(told)
+                ],
+                id=name,
+            )
+            for name, told in (
+                ("one that begins with its quarter-hour", UNKNOWN_LENGTH),
+                ("one that reaches over others", REACHING),
+                ("one that is cut in a later block", LATE_CUT),
+            )
+        ),
+    ],
+)
+def test_each_reading_may_come_late_or_be_corrected(kind: Kind, rows: list[tuple[int, int, int]]) -> None:
+    """Cases that the laws above have found."""
+    some = {"max_power_w": 3000.0} if kind is Kind.REGISTER else {}
+    one_store, one = store_with(kind, **some)
+    record(one, kind, rows)
+    for i, (at_us, value, length_us) in enumerate(rows):
+        late_store, late = store_with(kind, **some)
+        record(late, kind, rows[:i] + rows[i + 1 :] or rows)
+        record(late, kind, [rows[i]])
+        assert state(late_store) == state(one_store)
+        corrected_store, corrected = store_with(kind, **some)
+        record(corrected, kind, [*rows[:i], (at_us, value + 77_000, length_us), *rows[i + 1 :]])
+        record(corrected, kind, [rows[i]])
+        assert state(corrected_store) == state(one_store)

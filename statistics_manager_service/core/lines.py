@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,37 +70,87 @@ def register_lines(at_us: Int64, offsets: Int64, corrected: Corrected, limits: l
     return Lines(at, step, span, kept)
 
 
-def interval_verdicts(at_us: Int64, length_us: Int64, offsets: Int64, covered_us: Int64) -> NDArray[np.uint8]:
-    """PLAUSIBLE, or OVERLAP for an interval that begins before the end of an earlier one that counts.
+#: An interval that begins before the end of another by up to a tenth of its length is of a clock that jitters.
+JITTER_SHARE: Final = 10
 
-    at_us, length_us: (n,) int64. covered_us: (c,) int64, until when intervals before the first given ones reach.
+
+@dataclass(slots=True)
+class Extents:
+    """From when until when intervals count, ragged columns over the intervals of many channels (n in all).
+
+    begin_us, end_us: (n,) int64; of those with verdict PLAUSIBLE they follow one another without overlap. raw_end_us:
+    (n,) int64, the end as told. verdict: (n,) uint8, PLAUSIBLE or OVERLAP.
     """
-    verdict = np.zeros(len(at_us), np.uint8)
-    end = at_us + length_us
-    same = same_owner(offsets, len(at_us))
-    trouble = np.zeros(len(offsets) - 1, np.bool_)
-    clash = np.flatnonzero((at_us[1:] < end[:-1]) & same)
-    trouble[np.searchsorted(offsets, clash, side="right") - 1] = True
-    filled = np.flatnonzero(np.diff(offsets) > 0)
-    trouble[filled] |= at_us[offsets[filled]] < covered_us[filled]
-    for channel in np.flatnonzero(trouble):
-        covered = int(covered_us[channel])
-        for i in range(int(offsets[channel]), int(offsets[channel + 1])):
-            if at_us[i] < covered:
-                verdict[i] = Verdict.OVERLAP
-            else:
-                covered = int(end[i])
-    return verdict
+
+    begin_us: Int64
+    end_us: Int64
+    raw_end_us: Int64
+    verdict: NDArray[np.uint8]
 
 
-def interval_lines(
-    at_us: Int64, length_us: Int64, energy_milliwh: Int64, offsets: Int64, verdict: NDArray[np.uint8]
-) -> Lines:
+def interval_ends(at_us: Int64, length_us: Int64) -> Int64:
+    """The ends of intervals as told, (n,) int64; of one without a length that of the quarter-hour it lies in."""
+    return np.where(length_us > 0, at_us + length_us, (at_us // QUARTER_US + 1) * QUARTER_US)
+
+
+def interval_extents(at_us: Int64, length_us: Int64, offsets: Int64) -> Extents:
+    """From when until when each interval counts.
+
+    - Energy whose length nobody tells (0) counts in the quarter-hour of its instant; several share it among them.
+    - An interval that begins a little before the end of the one before it cuts that short, whose energy stays whole.
+    - One that begins before the end of an earlier one by more than that is told twice: OVERLAP, the earlier one counts.
+
+    at_us, length_us: (n,) int64, increasing instants within a channel, ragged by offsets (c+1,).
+    """
+    begin_us, raw_end_us = _in_their_quarters(at_us, length_us, offsets)
+    out = Extents(begin_us, raw_end_us.copy(), raw_end_us, np.zeros(len(at_us), np.uint8))
+    clash = np.flatnonzero((begin_us[1:] < raw_end_us[:-1]) & same_owner(offsets, len(at_us)))
+    for channel in np.unique(np.searchsorted(offsets, clash, side="right") - 1).tolist():
+        _untangle(out, int(offsets[channel]), int(offsets[channel + 1]))
+    return out
+
+
+def _in_their_quarters(at_us: Int64, length_us: Int64, offsets: Int64) -> tuple[Int64, Int64]:
+    """Begins and ends; energies without a length take equal parts of their quarter-hour, in their order."""
+    ends_us = interval_ends(at_us, length_us)
+    points = np.flatnonzero(length_us == 0)
+    if not len(points):
+        return at_us, ends_us
+    owner = np.searchsorted(offsets, points, side="right")
+    quarter = at_us[points] // QUARTER_US
+    is_first = np.append(True, (quarter[1:] != quarter[:-1]) | (owner[1:] != owner[:-1]))
+    firsts = np.flatnonzero(is_first)
+    size = np.diff(firsts, append=len(points))
+    place, shared = np.arange(len(points)) - firsts.repeat(size), size.repeat(size)
+    begin_us = at_us.copy()
+    begin_us[points] = quarter * QUARTER_US + place * QUARTER_US // shared
+    ends_us[points] = quarter * QUARTER_US + (place + 1) * QUARTER_US // shared
+    return begin_us, ends_us
+
+
+def _untangle(out: Extents, first: int, end: int) -> None:
+    """Cut short or set aside the intervals of one channel that overlap.
+
+    What becomes of one hangs on the end of the last one that counts, and on nothing else of it: so that is all that has
+    to be known where correction begins anew.
+    """
+    last: int | None = None
+    for i in range(first, end):
+        if last is not None and out.begin_us[i] < out.end_us[last]:
+            overlap, length = out.end_us[last] - out.begin_us[i], out.end_us[i] - out.begin_us[i]
+            if overlap * JITTER_SHARE > length or out.begin_us[i] <= out.begin_us[last]:
+                out.verdict[i] = Verdict.OVERLAP
+                continue
+            out.end_us[last] = out.begin_us[i]
+        last = i
+
+
+def interval_lines(extents: Extents, energy_milliwh: Int64, offsets: Int64) -> Lines:
     """The lines of intervals: a rise over each interval that counts, flat and unknown between them."""
-    keep = verdict == Verdict.PLAUSIBLE
+    keep = extents.verdict == Verdict.PLAUSIBLE
     owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[keep]
     kept = np.searchsorted(owner, np.arange(len(offsets))).astype(np.int64)
-    at = np.column_stack((at_us[keep], at_us[keep] + length_us[keep])).ravel()
+    at = np.column_stack((extents.begin_us[keep], extents.end_us[keep])).ravel()
     step = np.zeros(len(at), np.int64)
     step[1::2] = energy_milliwh[keep]
     span = np.zeros(len(at), np.uint8)

@@ -20,7 +20,8 @@ class WireReadings:
     at_us: (n,) int64, instants in microseconds UTC, as stamped by the client.
     value: (n,) float64 in `unit`, every one finite.
     unit: such as "kWh"; None where the protocol tells none (then the household's or the quantity's default).
-    interval_us: (n,) int64 lengths, for intervals only; None where none was told.
+    interval_us: (n,) int64 lengths, for intervals only; None where none was told. 0: energy that counts whole in the
+        quarter-hour of its instant, as its length is not known.
     stamp_end: the instants are the ends of the intervals.
     index: (n,) int64, place of each reading in the input (row, element or line), which refusals name; None: 0, 1, …
     where: name of the channel's place in the input, such as "readings[0]".

@@ -13,6 +13,7 @@ from statistics_manager_service.core.readings import Float64, Int64, RefusedRead
 from statistics_manager_service.core.units import (
     EARLIEST_READING_US,
     MILLI,
+    QUARTER_US,
     S_PER_DAY,
     US_PER_DAY,
     US_PER_HOUR,
@@ -153,8 +154,9 @@ def _checks(
     ]
     if any(one.length_us is not None for one in claims):
         is_interval = np.array([one.length_us is not None for one in claims])[owner]
-        wrong = is_interval & ((length_us <= 0) | (length_us > _LONGEST_INTERVAL_US))
+        wrong = is_interval & ((length_us < 0) | (length_us > _LONGEST_INTERVAL_US))
         checks.append((wrong, lambda _: "an interval lasts from above 0 seconds up to 366 days"))
+        length_us = np.where(length_us > 0, length_us, QUARTER_US)  # of unknown length: it counts in its quarter-hour
         with np.errstate(invalid="ignore"):  # no limit over no time is nan, and nothing is beyond that
             most = by_claim(_most_energy) * (length_us / US_PER_HOUR)
         most = most + by_claim(lambda one: one.channel.resolution_milli or 0)

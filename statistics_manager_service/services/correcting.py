@@ -21,7 +21,7 @@ from statistics_manager_service.core.correction import (
     correct_registers,
 )
 from statistics_manager_service.core.grid import quarter_after, quarter_of
-from statistics_manager_service.core.lines import Lines, interval_lines, interval_verdicts, register_lines
+from statistics_manager_service.core.lines import Extents, Lines, interval_extents, interval_lines, register_lines
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import QUARTER_US, US_PER_S
@@ -104,6 +104,7 @@ def _correct_registers(stretches: list[Stretch]) -> Corrections:
             verdicts[first] = one.verdict[0]  # its step comes from a reading that is not loaded
     marks = np.concatenate([one.changed for one in stretches])
     marks |= verdicts != np.concatenate([one.verdict for one in stretches])
+    marks |= _moved_with_level(marks, verdicts, ends[:-1])
     bounds = ends.tolist()
     _tell_carries(stretches, places, bounds, corrected)
     for i, one in enumerate(stretches):
@@ -117,6 +118,23 @@ def _correct_registers(stretches: list[Stretch]) -> Corrections:
             one.verdict = verdict
         _note(out, one, touched, left, right)
     return out
+
+
+def _moved_with_level(marks: NDArray[np.bool_], verdicts: NDArray[np.uint8], firsts: Int64) -> NDArray[np.bool_]:
+    """The held readings whose level one of the marked readings tells: their verdict stays, the step from them does not.
+
+    marks, verdicts: (n,) of the readings of all stretches. firsts: the row with which each stretch begins.
+    """
+    held: NDArray[np.bool_] = verdicts == Verdict.HELD
+    if not held.any():
+        return held
+    tells: NDArray[np.bool_] = ~(held | np.isin(verdicts, SET_ASIDE))
+    tells[firsts] = True
+    rows = np.arange(len(marks))
+    teller = np.maximum.accumulate(np.where(tells, rows, 0))
+    newest = np.maximum.accumulate(np.where(marks, rows, -1))
+    moved: NDArray[np.bool_] = held & (newest >= teller)
+    return moved
 
 
 def _tell_carries(stretches: Sequence[Stretch], places: Int64, bounds: Sequence[int], corrected: Corrected) -> None:
@@ -174,12 +192,14 @@ def _correct_intervals(stretches: list[Stretch]) -> Corrections:
     at_us = np.concatenate([one.at_us for one in stretches])
     energy = np.concatenate([one.value_milli for one in stretches])
     length = np.concatenate([one.at_us[:0] if one.length_us is None else one.length_us for one in stretches])
-    verdict = interval_verdicts(at_us, length, offsets, np.zeros(len(stretches), np.int64))
-    out = Corrections(interval_lines(at_us, length, energy, offsets, verdict), [], [], [])
-    end = np.where(verdict == Verdict.PLAUSIBLE, at_us + length, 0)
+    extents = interval_extents(at_us, length, offsets)
+    out = Corrections(interval_lines(extents, energy, offsets), [], [], [])
+    # as told, and not as cut short: whether a block begins in a clean state must not hang on what lies inside it
+    end = np.where(extents.verdict == Verdict.PLAUSIBLE, extents.raw_end_us, 0)
     for i, one in enumerate(stretches):
         part = slice(int(offsets[i]), int(offsets[i + 1]))
-        touched = one.changed | (verdict[part] != one.verdict)
+        verdict = extents.verdict[part]
+        touched = one.changed | (verdict != one.verdict)
         covered = np.maximum.accumulate(end[part])
         blocks, starts = one.block_starts()
         floor = one.at_us[starts] // QUARTER_US * QUARTER_US
@@ -188,14 +208,28 @@ def _correct_intervals(stretches: list[Stretch]) -> Corrections:
         rows = np.flatnonzero(touched)
         right = False
         if len(rows):
-            ends = one.at_us[rows] + length[part][rows]
-            one.first_quarter = quarter_of(int(one.at_us[rows[0]]))
-            one.end_quarter = quarter_after(max(int(ends.max()), one.old_end_us))
-            right = one.at_us[starts[-1]] < one.end_quarter * QUARTER_US or _state_differs(one)
+            first = _first_moved(extents, part, rows)
+            one.first_quarter = quarter_of(int(extents.begin_us[part][first]))
+            ends_us = extents.raw_end_us[part]
+            one.end_quarter = quarter_after(int(ends_us[first : rows[-1] + 1].max()))
+            # what lies behind may cut short any interval that begins before that, so it has to be loaded
+            end_us = one.end_quarter * QUARTER_US
+            begun = int(one.at_us.searchsorted(end_us))
+            right = one.at_us[starts[-1]] < max(end_us, ends_us[first:begun].max()) or _state_differs(one)
         if one.at_end or not right:
-            one.verdict = verdict[part]
+            one.verdict = verdict
         _note(out, one, touched, False, bool(right))
     return out
+
+
+def _first_moved(extents: Extents, part: slice, touched: Int64) -> int:
+    """The first row of a stretch whose energy may lie elsewhere now: the first that was touched, or the one before it,
+    which may have been cut short, or no longer be so."""
+    before = np.flatnonzero(extents.verdict[part][: touched[0]] == Verdict.PLAUSIBLE)
+    # energy of unknown length begins with its quarter-hour, which may be before rows that come before it
+    if len(before) and extents.raw_end_us[part][before[-1]] > extents.begin_us[part][touched].min():
+        return int(before[-1])
+    return int(touched[0])
 
 
 def _sample_stretches(stretches: list[Stretch]) -> Corrections:

@@ -15,13 +15,12 @@ from statistics_manager_service.core.quantities import QUANTITIES, Dimension, Ki
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a field tells. unit None: the household's register_unit. quarter: energy of the quarter-hour it lies in."""
+    """What a field tells. unit None: the household's register_unit. An interval's length is not told."""
 
     quantity: str
     kind: Kind
     unit: str | None = None
     meter_suffix: str = ""
-    quarter: bool = False
 
 
 def _fields() -> dict[str, Field]:
@@ -32,7 +31,7 @@ def _fields() -> dict[str, Field]:
         "powerImported": Field("power_import", sample, "W"),
         "powerExported": Field("power_export", sample, "W"),
         "powerDifference": Field("power_net", sample, "W"),
-        "meterPowerImported": Field("energy_import", Kind.INTERVAL, "kWh", quarter=True),
+        "meterPowerImported": Field("energy_import", Kind.INTERVAL, "kWh"),
         "1.8.0": Field("energy_import", register),
         "2.8.0": Field("energy_export", register),
         "1.7.0": Field("power_import", sample, "kW"),

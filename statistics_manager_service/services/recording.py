@@ -121,6 +121,8 @@ class Recorder:
             if not one.changed.any():
                 continue
             one.news = _news(one, len(one.at_us) - before)
+            if one.is_new_length:
+                _begin_anew(view, one)
             by_kind[channel.kind].append(one)
         view.add_revisions(revisions)
         for stretches in by_kind.values():
@@ -131,13 +133,19 @@ class Recorder:
         """Correct and fold a channel's whole past anew, after its limits or its meter's events have changed."""
         one = Stretch(channel, events_of(view.meter_events(household.household_no), channel))
         one.load_all(view)
-        view.delete_profiles(channel.household_no, channel.channel_no)
-        one.channel = before_profiles(one)
+        _begin_anew(view, one)
         if not len(one.at_us):
             view.update_channels([one.channel])
             return one.channel
-        one.changed[:] = True
         return settle(view, [one])[0]
+
+
+def _begin_anew(view: WriteView, one: Stretch) -> None:
+    """Have a channel corrected and folded as a whole, as if nothing of it were folded yet: where what is stored may
+    reach further than its readings do now."""
+    one.load_rest(view)
+    view.delete_profiles(one.channel.household_no, one.channel.channel_no)
+    one.channel, one.news = before_profiles(one), {}
 
 
 class _DryRun(Exception):

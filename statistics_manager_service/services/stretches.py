@@ -57,7 +57,7 @@ class Stretch:
 
     at_us, value_milli, length_us (intervals only), verdict: (n,) columns. changed: (n,) bool, new or other than stored.
     at_start, at_end: nothing is stored before, behind. news: fields of the channel that the merge changed.
-    old_end_us: how far corrected intervals reached before.
+    is_new_length: an interval's length was corrected.
     After `correct`: carries (a block's state at its start), first_quarter and end_quarter of what has to be folded
     anew.
     """
@@ -76,7 +76,7 @@ class Stretch:
     stored: dict[int, int | None] = field(default_factory=dict)
     news: dict[str, Any] = field(default_factory=dict)
     carries: dict[int, int | None] = field(default_factory=dict)
-    old_end_us: int = 0
+    is_new_length: bool = False
     first_quarter: int = 0
     end_quarter: int = 0
 
@@ -138,6 +138,14 @@ class Stretch:
         self._take(blocks, unpack_blocks([block.body for block in blocks]))
         self.at_end = channel.last_us is not None and block_of(channel.last_us) <= self.last_block
 
+    def load_rest(self, view: ReadView) -> None:
+        """Load all that is not loaded yet, every reading to be thought over again."""
+        while not self.at_start:
+            self.widen_left(view)
+        while not self.at_end:
+            self.widen_right(view)
+        self.changed[:] = True
+
     def _take(self, blocks: list[Block], parts: list[Readings], before: bool = False) -> None:
         if not blocks:
             return
@@ -196,7 +204,7 @@ class Stretch:
         if not len(spot):
             return
         if told.length_us is not None and self.length_us is not None:
-            self.old_end_us = int((self.at_us[spot] + self.length_us[spot]).max())
+            self.is_new_length |= bool((self.length_us[spot] != told.length_us[which]).any())
             self.length_us = _with(self.length_us, spot, told.length_us[which])
         self.value_milli = _with(self.value_milli, spot, told.value_milli[which])
         self.changed[spot] = True

@@ -11,7 +11,6 @@ import numpy as np
 from statistics_manager_service.core.names import check_name
 from statistics_manager_service.core.quantities import QUANTITIES, UNITS, Kind
 from statistics_manager_service.core.readings import RefusedLine, TelemetrySeries, WireReadings
-from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.services.fields import FIELDS, Field
 from statistics_manager_service.services.ports import Household
 
@@ -116,17 +115,15 @@ def _readings(one: TelemetrySeries, owner: Owner | str) -> WireReadings | str:
         if isinstance(told, str):
             return told
         field, meter, unit = told
-    at_us, interval_us = one.at_us, None
-    if field.kind is Kind.INTERVAL:
-        at_us = at_us // QUARTER_US * QUARTER_US
-        interval_us = np.full(len(at_us), QUARTER_US, np.int64)
+    # of intervals nobody tells the length here
+    interval_us = np.zeros(len(one.at_us), np.int64) if field.kind is Kind.INTERVAL else None
     return WireReadings(
         household.id,
         meter + field.meter_suffix,
         field.quantity,
         field.kind,
         unit or field.unit or household.register_unit,
-        at_us,
+        one.at_us,
         one.value,
         interval_us,
         index=one.line,

@@ -17,8 +17,8 @@ from statistics_manager_service.core.lines import (
     Span,
     flow_at,
     fold,
+    interval_extents,
     interval_lines,
-    interval_verdicts,
     register_lines,
 )
 from statistics_manager_service.core.units import QUARTER_US, US_PER_S
@@ -47,9 +47,7 @@ def intervals(rows: list[tuple[int, int, int]]) -> Lines:
     """The line of intervals: (start and length in seconds, milliwatt-hours)."""
     at, length = ints(START_US + s * US_PER_S for s, _, _ in rows), ints(n * US_PER_S for _, n, _ in rows)
     offsets = ints([0, len(rows)])
-    return interval_lines(
-        at, length, ints(e for _, _, e in rows), offsets, interval_verdicts(at, length, offsets, ints([0]))
-    )
+    return interval_lines(interval_extents(at, length, offsets), ints(e for _, _, e in rows), offsets)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +97,30 @@ def test_an_interval_that_an_earlier_one_covers_is_an_overlap() -> None:
     minutes = [(0, 30), (15, 15), (30, 15), (40, 15), (50, 15)]
     at, length = ints(m * 60 for m, _ in minutes), ints(n * 60 for _, n in minutes)
     o = Verdict.OVERLAP
-    assert interval_verdicts(at, length, ints([0, 5]), ints([0])).tolist() == [0, o, 0, o, 0]
-    assert interval_verdicts(at, length, ints([0, 5]), ints([40 * 60])).tolist() == [o, o, o, 0, o]
-    assert interval_verdicts(at, length, ints([0, 1, 2, 5]), ints([0, 0, 0])).tolist() == [0, 0, 0, o, 0]
+
+    def verdicts(*offsets: int) -> list[int]:
+        found: list[int] = interval_extents(at * US_PER_S, length * US_PER_S, ints(offsets)).verdict.tolist()
+        return found
+
+    assert verdicts(0, 5) == [0, o, 0, o, 0]
+    assert verdicts(0, 1, 2, 5) == [0, 0, 0, o, 0]
+
+
+def test_a_clock_that_jitters_cuts_intervals_short_and_loses_no_energy() -> None:
+    """Quarter-hours that begin a few seconds early and late; days told as 24 hours where the clock was put forward."""
+    jittering = [(0, 900, 25), (901, 900, 25), (1800, 900, 25), (2702, 900, 25)]
+    energy, measured, _ = folded(intervals(jittering), 5)
+    assert sum(energy) == 100
+    assert measured[:3] == [900, 899, 900]
+    hour = 3600
+    days = intervals([(0, 24 * hour, 960), (24 * hour, 24 * hour, 920), (47 * hour, 24 * hour, 960)])
+    energy, _, _ = folded(days, 71 * 4)
+    assert [sum(energy[: 24 * 4]), sum(energy[24 * 4 : 47 * 4]), sum(energy[47 * 4 :])] == [960, 920, 960]
+
+
+def test_energies_of_unknown_length_share_their_quarter_hour() -> None:
+    rows = [(600, 0, 1), (720, 0, 2), (900, 0, 4), (1799, 0, 8), (2700, 900, 16)]
+    assert folded(intervals(rows), 5) == ([3, 12, 0, 16, 0], [900, 900, 0, 900, 0], [0] * 5)
 
 
 @st.composite
