@@ -22,7 +22,7 @@ from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.api.statistics import factor_of
 from statistics_manager_service.core.blocks import Readings
 from statistics_manager_service.core.correction import Verdict
-from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.core.readings import UNKNOWN_LENGTH, Int64
 from statistics_manager_service.core.units import US_PER_S
 from statistics_manager_service.services.access import Caller, require_settings
 from statistics_manager_service.services.exporting import Export, opened_export
@@ -155,7 +155,7 @@ def _durations(group: list[Readings], count: int) -> Any:
         return pa.nulls(count, _WORD)
     length_us: Int64 = np.concatenate(lengths)
     distinct, place = np.unique(length_us, return_inverse=True)
-    texts = [f"PT{one // US_PER_S}S" for one in distinct.tolist()]
+    texts = [f"PT{one // US_PER_S}S" if one else UNKNOWN_LENGTH for one in distinct.tolist()]
     return pa.DictionaryArray.from_arrays(place.astype(np.int32), pa.array(texts))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ from statistics_manager_service.core.quantities import Kind
 
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
+
+
+#: In place of an interval's duration: energy that counts whole in the quarter-hour of its instant.
+UNKNOWN_LENGTH: Final = "unknown"
 
 
 @dataclass(slots=True)

@@ -11,18 +11,21 @@ import numpy as np
 
 from statistics_manager_service.core.names import check_name
 from statistics_manager_service.core.quantities import QUANTITIES, UNITS, Dimension, Kind
-from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.core.readings import UNKNOWN_LENGTH, Int64
 from statistics_manager_service.core.units import S_PER_DAY, S_PER_HOUR, S_PER_MINUTE, US_PER_S
 from statistics_manager_service.errors import Fault
 
 #: Instants that fit: 1970 to 2262. The service itself takes fewer, and says so.
 MOST_US: Final = 2**63 // 1000
+_USUAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?Z", re.ASCII)
 _DURATION: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
 _DURATION_S: Final = (7 * S_PER_DAY, S_PER_DAY, S_PER_HOUR, S_PER_MINUTE, 1)
 
 
 def duration_us(text: str) -> int | None:
-    """The microseconds of an ISO 8601 duration such as PT15M; None where it is none, or 0."""
+    """The microseconds of an ISO 8601 duration such as PT15M, 0 of an unknown one; None where the text is neither."""
+    if text == UNKNOWN_LENGTH:
+        return 0
     match = _DURATION.fullmatch(text) if len(text) <= 32 else None
     if match is None:
         return None
@@ -82,15 +85,15 @@ def check_lengthless(where: str, kind: Kind | None, interval: Any, stamp: Any, f
 
 
 def instants_us(texts: Sequence[str]) -> Int64 | None:
-    """Instants of ISO 8601 texts in one go; None where one of them is not of the usual form."""
-    ends = [text[-1:] for text in texts]
-    if any(end != "Z" for end in ends):
+    """Instants of ISO 8601 texts in one go; None where one of them is not of the usual form.
+
+    NumPy reads much that is no instant, and its offsets otherwise; so each text is looked at first.
+    """
+    if not all(map(_USUAL.fullmatch, texts)):
         return None
     try:
         found = np.array([text[:-1] for text in texts], dtype="datetime64[us]")
     except ValueError:
-        return None
-    if np.isnat(found).any() or any(len(text) < 17 for text in texts):
         return None
     out: Int64 = found.astype(np.int64)
     return out

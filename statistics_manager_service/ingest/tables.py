@@ -6,7 +6,8 @@ Columns: household, meter, quantity, at, value; and kind, unit, interval, stamp 
 from __future__ import annotations
 
 import io
-from typing import Any, Final
+import re
+from typing import Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,8 @@ _WORDS: Final = ("household", "meter", "quantity", "kind", "unit", "interval", "
 #: Of an exported file; it is passed over, as verdicts follow from the readings.
 _VERDICT: Final = "verdict"
 _UNKNOWN: Final = np.iinfo(np.int64).min
+#: Epoch seconds as text, also as spreadsheets and data frames write whole numbers: 1704067200.0.
+_EPOCH_S: Final = re.compile(r"\d{1,18}(?:\.\d*)?", re.ASCII)
 #: A few kilobytes of Parquet or Arrow can tell any number of equal rows.
 MOST_ROWS: Final = 4_000_000
 
@@ -43,12 +46,25 @@ def decode_csv(body: bytes) -> Decoded:
     """Readings of a CSV body with a header line. Raises BadInput with all faults of its channels."""
     if not body.strip():
         raise BadInput.of([Fault("body", "the body is empty; it needs a header line and rows")])
+    ragged: list[Fault] = []
+
+    def passed_over(row: Any) -> Literal["skip"]:
+        ragged.append(
+            Fault(f"line {row.number}", f"{row.actual_columns} cells, where the header has {row.expected_columns}")
+        )
+        return "skip"
+
+    read = pa.csv.ReadOptions(use_threads=False)  # so that lines are counted
+    parse = pa.csv.ParseOptions(invalid_row_handler=passed_over)
     text = pa.csv.ConvertOptions(column_types=dict.fromkeys((*_WORDS, "at", "value"), pa.string()))
     try:
-        table = pa.csv.read_csv(io.BytesIO(body), convert_options=text)
+        # a header without a line's end would be no line
+        table = pa.csv.read_csv(io.BytesIO(body + b"\n"), read_options=read, parse_options=parse, convert_options=text)
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         raise BadInput.of([Fault("body", f"this is not CSV: {str(error)[:200]}")]) from error
-    return decode_table(table, first_row=2)
+    if ragged:
+        raise BadInput.of(ragged)
+    return decode_table(table)
 
 
 def decode_arrow(body: bytes) -> Decoded:
@@ -73,10 +89,10 @@ def decode_parquet(body: bytes) -> Decoded:
     return decode_table(table)
 
 
-def decode_table(table: pa.Table, first_row: int = 0) -> Decoded:
+def decode_table(table: pa.Table) -> Decoded:
     """The channels of a table; within a channel the order of the rows is kept.
 
-    Refused rows are named by their number, counted from `first_row`. Raises BadInput with all faults of the channels.
+    Refused rows are named by their number, counted from 0. Raises BadInput with all faults of the channels.
     """
     try:
         names = table.column_names
@@ -106,17 +122,17 @@ def decode_table(table: pa.Table, first_row: int = 0) -> Decoded:
     bad = (at_us == _UNKNOWN) | ~np.isfinite(value)
     for row in np.flatnonzero(bad).tolist():
         why = at_why(row) if at_us[row] == _UNKNOWN else value_why(row)
-        out.refused.append(RefusedReading("row", row + first_row, why))
+        out.refused.append(RefusedReading("row", row, why))
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(keys)))
     for i, key in enumerate(keys):
         rows = order[ends[i - 1] if i else 0 : ends[i]]
         told = dict(zip(words, key, strict=True))
-        wire = _channel(f"row {int(rows[0]) + first_row}", told, faults)
+        wire = _channel(f"row {int(rows[0])}", told, faults)
         if wire is None:
             continue
         kept = rows[~bad[rows]]
-        wire.at_us, wire.value, wire.index = at_us[kept], value[kept], kept + first_row
+        wire.at_us, wire.value, wire.index = at_us[kept], value[kept], kept
         if wire.interval_us is not None:
             wire.interval_us = np.full(len(kept), wire.interval_us[0], np.int64)
         out.channels.append(wire)
@@ -128,7 +144,8 @@ def decode_table(table: pa.Table, first_row: int = 0) -> Decoded:
 def _is_text(kind: Any) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
 def _groups(columns: list[Any]) -> tuple[Int64, list[tuple[Any, ...]]]:
@@ -136,6 +153,8 @@ def _groups(columns: list[Any]) -> tuple[Int64, list[tuple[Any, ...]]]:
     code = np.zeros(len(columns[0]), np.int64)
     words: list[tuple[list[Any], Int64]] = []
     for column in columns:
+        if pa.types.is_string_view(column.type):
+            column = column.cast(pa.string())
         if not pa.types.is_dictionary(column.type):
             column = column.dictionary_encode(null_encoding="encode")
         column = column.unify_dictionaries().combine_chunks()
@@ -193,6 +212,7 @@ def _instants(column: Any) -> tuple[Int64, Any]:
             return str(error)
         return "the instant lies outside the years 1970 to 2262"
 
+    column = _plain(column)
     kind = column.type
     if pa.types.is_timestamp(kind):
         found = _microseconds(column.cast(pa.int64()).fill_null(_UNKNOWN).to_numpy().astype(np.int64), kind.unit)
@@ -214,11 +234,14 @@ def _microseconds(ticks: Int64, unit: str) -> Int64:
     return np.where(fits, ticks * np.where(fits, factor, 0), _UNKNOWN)
 
 
+def _plain(column: Any) -> Any:
+    """A column as its values, where it is a dictionary of them."""
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
 def _one_instant(told: Any) -> int:
     try:
-        if isinstance(told, str) and told.isascii() and told.isdigit():
-            return instant_us(int(told))
-        return instant_us(told)
+        return instant_us(float(told) if isinstance(told, str) and _EPOCH_S.fullmatch(told) else told)
     except ValueError:
         return int(_UNKNOWN)
 
@@ -229,15 +252,18 @@ def _values(column: Any) -> tuple[Float64, Any]:
     def why(row: int) -> str:
         return f"the value is {ascii(column[row].as_py())[:40]}, and not a finite number"
 
+    column = _plain(column)
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return column.cast(pa.float64()).to_numpy(), why
+        return column.cast(
+            pa.float64(), safe=False
+        ).to_numpy(), why  # beyond 2⁵³ the nearest number: more than any meter
     return np.array([_one_value(told) for told in column.to_pylist()], np.float64), why
 
 
 def _one_value(told: Any) -> float:
     try:
-        if not isinstance(told, str) or "_" in told:
+        if not isinstance(told, str) or "_" in told or not told.isascii():
             return float("nan")
         return float(told)
     except ValueError:

@@ -289,5 +289,5 @@ def test_a_csv_row_that_is_refused_is_named_by_its_line(home: Home) -> None:
     answer = home.api.call("POST", "/readings", content=body, headers={"Content-Type": "text/csv"})
     told = answer.json()
     assert told["accepted"] == 8
-    assert [(one["where"], one["index"]) for one in told["refused"]] == [("row", 10)]
+    assert [(one["where"], one["index"]) for one in told["refused"]] == [("row", 8)]
     assert "many" in told["refused"][0]["reason"]

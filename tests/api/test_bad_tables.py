@@ -22,24 +22,24 @@ BAD_CSV: dict[str, tuple[bytes, str]] = {
     "a column that is missing": (b"household,meter,quantity,at\n", "value"),
     "a column that nobody knows": (CSV_HEAD[:-1].encode() + b",colour\n", "colour"),
     "a column that stands twice": (CSV_HEAD[:-1].encode() + b",value\n", "twice"),
-    "rows of another length": (CSV_HEAD.encode() + b"a,b,c\n", "CSV"),
+    "rows of another length": (CSV_HEAD.encode() + b"a,b,c\n", "line 2"),
     "not UTF-8": (CSV_HEAD.encode() + b"\xff\xfe,grid,energy_import,,,2024-05-10T10:00:00Z,1\n", "CSV"),
     "a header that is not UTF-8": (b"\xff" + CSV_HEAD.encode(), "UTF-8"),
     "a NUL in a name": (CSV_HEAD.encode() + b"HOME,gr\0id,energy_import,,,2024-05-10T10:00:00Z,1\n", "meter"),
-    "an unknown quantity": (CSV_HEAD.encode() + b"HOME,grid,gas,,,2024-05-10T10:00:00Z,1\n", "row 2.quantity"),
-    "an unknown unit": (CSV_HEAD.encode() + b"HOME,grid,voltage,,kWh,2024-05-10T10:00:00Z,1\n", "row 2.unit"),
-    "no household": (CSV_HEAD.encode() + b",grid,voltage,,V,2024-05-10T10:00:00Z,1\n", "row 2.household"),
+    "an unknown quantity": (CSV_HEAD.encode() + b"HOME,grid,gas,,,2024-05-10T10:00:00Z,1\n", "row 0.quantity"),
+    "an unknown unit": (CSV_HEAD.encode() + b"HOME,grid,voltage,,kWh,2024-05-10T10:00:00Z,1\n", "row 0.unit"),
+    "no household": (CSV_HEAD.encode() + b",grid,voltage,,V,2024-05-10T10:00:00Z,1\n", "row 0.household"),
     "an interval without a length": (
         CSV_HEAD.encode() + b"HOME,grid,energy_import,interval,kWh,2024-05-10T10:00:00Z,1\n",
-        "row 2.interval",
+        "row 0.interval",
     ),
     "a length of a register": (
         b"household,meter,quantity,kind,interval,at,value\n"
         b"HOME,grid,energy_import,register,PT15M,2024-05-10T10:00:00Z,1\n",
-        "row 2.interval",
+        "row 0.interval",
     ),
     "JSON": (b'{"household": "a", "readings": []}\n', "missing"),
-    "a quote that never ends": (CSV_HEAD.encode() + b'"HOME,grid', "CSV"),
+    "a quote that never ends": (CSV_HEAD.encode() + b'"HOME,grid', "line 2"),
 }
 
 
@@ -73,7 +73,7 @@ def test_a_row_that_can_not_be_is_refused_by_its_number(home: Home, at: str, val
     )
     told = answer.json()
     assert (answer.status_code, told["accepted"]) == (200, 1), answer.text
-    assert [(one["where"], one["index"]) for one in told["refused"]] == [("row", 3)]
+    assert [(one["where"], one["index"]) for one in told["refused"]] == [("row", 1)]
 
 
 def arrow_of(columns: dict[str, Any]) -> bytes:
@@ -199,3 +199,67 @@ def test_rows_are_kept_apart_however_many_words_they_have() -> None:
         zip(told["household"], told["meter"], strict=True)
     )
     assert [one.value.tolist() for one in found.channels] == [[i, i] for i in range(rows)]
+
+
+ROW = "HOME,grid,voltage,,V,{at},{value}\n"
+
+
+def send_csv(home: Home, *rows: tuple[str, str]) -> Any:
+    text = CSV_HEAD + "".join(ROW.format(at=at, value=value) for at, value in rows)
+    return home.api.call(
+        "POST", "/readings", content=text.replace("HOME", home.id), headers={"Content-Type": "text/csv"}
+    )
+
+
+@pytest.mark.parametrize("at", ["1715335200", "1715335200.0", "1715335200.", "2024-05-10T10:00:00Z"])
+def test_csv_takes_epoch_seconds_as_data_frames_write_them(home: Home, at: str) -> None:
+    assert send_csv(home, (at, "230")).json()["accepted"] == 1
+    assert home.api.get(f"{home.path}/last").json()["channels"][0]["at"] == "2024-05-10T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [("1715335200", "٢٣٠"), ("١٧١٥٣٣٥٢٠٠", "230"), ("1_715_335_200", "230"), ("0x10", "230"), ("1715335200", "nan")],
+)
+def test_what_is_no_plain_number_is_refused_by_its_row(home: Home, at: str, value: str) -> None:
+    told = send_csv(home, ("1715335200", "229"), (at, value)).json()
+    assert (told["accepted"], [one["index"] for one in told["refused"]]) == (1, [1])
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_header_alone_is_a_table_without_rows(home: Home, end: str) -> None:
+    answer = home.api.call(
+        "POST", "/readings", content=CSV_HEAD.rstrip("\n") + end, headers={"Content-Type": "text/csv"}
+    )
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 0)
+
+
+def test_every_row_of_another_length_is_named(home: Home) -> None:
+    text = CSV_HEAD + "a,b\n" + ROW.format(at="1715335200", value="1") + "a,b,c\n"
+    told = expect_error(home.api.call("POST", "/readings", content=text, headers={"Content-Type": "text/csv"}), 400)
+    assert [one["where"] for one in told["details"]] == ["line 2", "line 4"]
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**62), 2**64 - 1])
+def test_an_integer_that_no_meter_shows_is_refused_alone(home: Home, number: int) -> None:
+    kind = pa.uint64() if number > 2**63 else pa.int64()
+    table = pa.table({
+        "household": [home.id] * 2, "meter": ["grid"] * 2, "quantity": ["energy_import"] * 2, "unit": ["MWh"] * 2,
+        "at": [1715335200, 1715336100], "value": pa.array([number, 5], kind),
+    })  # fmt: skip
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    told = home.api.call("POST", "/readings", content=sink.getvalue(), headers={"Content-Type": ARROW}).json()
+    assert (told["accepted"], [one["index"] for one in told["refused"]]) == (1, [0])
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-01-01T00:00:00ZZ", "2024-01-01T00:00:00+05:00Z", "2024-01-01T00:00:00-05Z", " 2024-01-01T00:00:00Z"]
+)
+def test_a_malformed_instant_is_refused_whatever_stands_beside_it(home: Home, text: str) -> None:
+    for others in ([], ["2024-01-02T00:00:00Z"], ["2024-01-02T00:00:00+00:00"]):
+        at = [text, *others]
+        told = home.api.post("/readings", {"household": home.id, "readings": [
+            {"meter": "grid", "quantity": "voltage", "at": at, "value": [230] * len(at)}]}).json()  # fmt: skip
+        assert [one["index"] for one in told["refused"]] == [0]

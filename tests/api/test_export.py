@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from decimal import Decimal
 from typing import Any
 
 import pyarrow.parquet
@@ -95,3 +96,20 @@ def test_a_device_can_t_have_everything(home: Home) -> None:
     device = home.device(write=True)["token"]
     expect_error(home.api.get(f"{home.path}/export", token=device), 403)
     expect_error(home.api.get("/households/nobody/export"), 404)
+
+
+def test_energy_of_unknown_length_can_be_exported_and_read_again(each_home: Home) -> None:
+    lines = "\n".join(
+        f"e,household={each_home.id} meterPowerImported={kwh} {1715335200 + 300 * i}"
+        for i, kwh in enumerate((0.1, 0.2, 0.4, 0.8))
+    )
+    answer = each_home.api.call("POST", "/api/v2/write?precision=s", content=lines)
+    assert answer.status_code == 204, answer.text
+    assert each_home.values(group_by="15_mins")[:2] == [Decimal("0.7"), Decimal("0.8")]
+    table = exported(each_home)["readings/0001_energy_import_interval.parquet"]
+    assert table["interval"].to_pylist() == ["unknown"] * 4
+    other = Home(each_home.api)
+    at, value = [str(one) for one in table["at"].to_pylist()], table["value"].to_pylist()
+    told = {"meter": "grid", "quantity": "energy_import", "unit": "kWh", "interval": "unknown"}
+    other.post({**told, "at": [one.replace(" ", "T") for one in at], "value": value})
+    assert other.values(group_by="15_mins") == each_home.values(group_by="15_mins")
