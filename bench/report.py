@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 Work = Callable[[], object]
+#: Calls before the one that is measured: so many it takes until a call costs what the next one costs.
+_WARMING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ def paired(ours: Work, reference: Work, rounds: int) -> tuple[float, float]:
     mine, theirs = [], []
     for _ in range(rounds):
         for work, times in ((ours, mine), (reference, theirs)):
-            work()  # the other one has had the processor's caches
+            for _ in range(_WARMING):  # the other one has had the processor's caches
+                work()
             begin = time.perf_counter()
             work()
             times.append(time.perf_counter() - begin)
