@@ -20,7 +20,20 @@ BUSY_TIMEOUT_S = 15
 #: What drivers raise where the store is down or busy; the statement and the address stay in the log.
 _DOWN = (sqlite3.OperationalError, psycopg.OperationalError, sa.exc.OperationalError, sa.exc.TimeoutError)
 _UNAVAILABLE = "the store does not answer at the moment; try again in a few seconds"
+#: What they raise, beside others, where a store has not the tables of this version.
+_WITHOUT_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, sa.exc.ProgrammingError)
+_MIGRATE = "the store's tables are not those of this version of the service; run: statistics-manager migrate"
 PAGE_BYTES = 8192
+
+
+def _translate(error: Exception) -> None:
+    """Raises Unavailable for a driver's error of a store that is down, or has not the tables of this version."""
+    driver = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    lacks_tables = isinstance(driver, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn)
+    if lacks_tables or (isinstance(driver, sqlite3.OperationalError) and str(driver).startswith("no such ")):
+        raise Unavailable(_MIGRATE, 60) from error
+    if isinstance(error, _DOWN):
+        raise Unavailable(_UNAVAILABLE) from error
 
 
 class SqlView(DirectoryQueries, SeriesQueries):
@@ -99,8 +112,9 @@ class SqlStore:
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
             with self.engine.connect().execution_options(**options) as connection:
                 yield SqlView(connection, self.dialect)
-        except _DOWN as error:
-            raise Unavailable(_UNAVAILABLE) from error
+        except (*_DOWN, *_WITHOUT_TABLES) as error:
+            _translate(error)
+            raise
 
     def _kept_view(self) -> SqlView:
         """This thread's own view: taking a connection from the pool would cost more than most queries."""
@@ -119,8 +133,9 @@ class SqlStore:
                 return
             with self.engine.begin() as connection:
                 yield SqlView(connection, self.dialect)
-        except _DOWN as error:
-            raise Unavailable(_UNAVAILABLE) from error
+        except (*_DOWN, *_WITHOUT_TABLES) as error:
+            _translate(error)
+            raise
 
     def check(self) -> None:
         """Raises Unavailable where the store does not answer."""

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from servers import PostgresServer
 
-from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.errors import StatisticsError, Unavailable
 from statistics_manager_service.services.ports import Household
 from statistics_manager_service.storage.database import SqlStore, open_engine
 from statistics_manager_service.storage.migrate import distribute, migrate
@@ -62,6 +62,18 @@ def test_migrating_again_changes_nothing_and_keeps_what_is_stored(database_url: 
     assert revision_of(database_url) == before
     with SqlStore(open_engine(database_url)).reading() as view:
         assert view.household("home1") == home
+
+
+def test_a_store_without_its_tables_says_what_to_do(empty_url: str) -> None:
+    store = SqlStore(open_engine(empty_url))
+    for look in (store.reading, store.writing):
+        with pytest.raises(Unavailable, match="run: statistics-manager migrate"), look() as view:
+            view.states_of(["home1"])
+    with pytest.raises(Unavailable, match="run: statistics-manager migrate"), store.reading() as view:
+        view.device_tokens(1)
+    with pytest.raises(ZeroDivisionError), store.reading():
+        raise ZeroDivisionError
+    store.close()
 
 
 def test_several_processes_migrate_one_store_at_once(empty_url: str) -> None:
