@@ -48,6 +48,9 @@ class MemoryStore:
     def household(self, household: str) -> Household | None:
         return next((one for one in self.all_households.values() if one.id == household), None)
 
+    def state_of(self, household: str) -> tuple[int, int] | None:
+        return self.states_of([household]).get(household)
+
     def states_of(self, households: Sequence[str]) -> dict[str, tuple[int, int]]:
         return {one.id: (one.household_no, self.changes) for one in self.households_by_id(households).values()}
 

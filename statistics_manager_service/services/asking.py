@@ -222,11 +222,12 @@ class Asking:
     def encoded(self, household_id: str, question: Question, form: str, encode: Callable[[Statistics], bytes]) -> bytes:
         """The same in the bytes of a form, worked out again only where something of the household has changed."""
         key = (household_id, question, form)
+        state = self._store.state_of(household_id)
+        known = None if state is None else self._answers.get(key, state)
+        if known is not None:
+            return known
         with self._store.reading() as view:
             state = known_state(view, household_id)
-            known = self._answers.get(key, state)
-            if known is not None:
-                return known
             found = _statistics(view, self._homes.of(view, household_id, state), question)
         answer = encode(found)
         self._answers.put(key, state, answer, len(answer))

@@ -331,6 +331,11 @@ class Store(Protocol):
         """One consistent look at the newest commit. Raises Unavailable where the store is down."""
         ...
 
+    def state_of(self, household: str) -> State | None:
+        """The state of a household at the newest commit, None where there is none, with no transaction around it.
+        Raises Unavailable where the store is down."""
+        ...
+
     def writing(self) -> AbstractContextManager[WriteView]:
         """Commits at the end of the block, rolls back on an exception. Raises Unavailable where the store is down."""
         ...

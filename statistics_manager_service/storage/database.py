@@ -13,6 +13,7 @@ import psycopg
 import sqlalchemy as sa
 
 from statistics_manager_service.errors import Unavailable
+from statistics_manager_service.services.ports import State
 from statistics_manager_service.storage.directory import DirectoryQueries
 from statistics_manager_service.storage.series import SeriesQueries
 
@@ -112,6 +113,17 @@ class SqlStore:
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
             with self.engine.connect().execution_options(**options) as connection:
                 yield SqlView(connection, self.dialect)
+        except (*_DOWN, *_WITHOUT_TABLES) as error:
+            _translate(error)
+            raise
+
+    def state_of(self, household: str) -> State | None:
+        """The state of a household at the newest commit: one statement, and no transaction around it."""
+        try:
+            if self.is_embedded:
+                return self._kept_view().state_of(household)
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                return SqlView(connection, self.dialect).state_of(household)
         except (*_DOWN, *_WITHOUT_TABLES) as error:
             _translate(error)
             raise

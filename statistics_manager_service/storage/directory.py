@@ -18,6 +18,7 @@ _HOUSEHOLD_NAMES = list(Household._fields)
 _CHANNEL_NAMES = list(Channel._fields)
 _HOUSEHOLD_SQL = f"SELECT {', '.join(_HOUSEHOLD_NAMES)} FROM households WHERE "  # noqa: S608 - names of ours
 _CHANNEL_SQL = f"SELECT {', '.join(_CHANNEL_NAMES)} FROM channels WHERE household_no "  # noqa: S608 - names of ours
+_STATE_SQL = "SELECT household_no, changes FROM households WHERE id = ?"
 _CHANNEL_KEY = ("household_no", "channel_no")
 _CHANNEL_REST = [name for name in _CHANNEL_NAMES if name not in _CHANNEL_KEY]
 _channel_row = attrgetter(*_CHANNEL_REST, *_CHANNEL_KEY)
@@ -75,6 +76,11 @@ class DirectoryQueries:
     def household(self, household: str) -> Household | None:
         """The household of an id."""
         return self._one_household("id", household)
+
+    def state_of(self, household: str) -> State | None:
+        """The state of a household, None where there is none."""
+        rows = self._rows(_STATE_SQL, (household,)) if _can_be_kept(household) else []
+        return rows[0] if rows else None
 
     def states_of(self, households: Sequence[str]) -> dict[str, State]:
         """The states of those of some ids that there are."""

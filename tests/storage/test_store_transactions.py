@@ -204,7 +204,10 @@ def test_each_change_makes_another_state_of_its_households_alone(store: SqlStore
 
     def states() -> dict[str, tuple[int, int]]:
         with store.reading() as view:
-            return view.states_of(["b", "a", "nobody", "\0"])
+            found = view.states_of(["b", "a", "nobody", "\0"])
+        assert {name: store.state_of(name) for name in found} == found
+        assert store.state_of("nobody") is None
+        return found
 
     first = states()
     assert {name: state[0] for name, state in first.items()} == {"a": a.household_no, "b": b.household_no}
