@@ -91,7 +91,7 @@ def parse_measures(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",")]
     unknown = [name for name in names if name not in MEASURES]
     if unknown:
-        allowed = ", ".join(MEASURES)
+        allowed = ", ".join(name for name in MEASURES if "_l" not in name) + ", and those of a phase, as voltage_l1"
         raise BadInput.of([Fault("measures", f"{name[:60]!r} is no measure; there are {allowed}") for name in unknown])
     return tuple(dict.fromkeys(names))
 
