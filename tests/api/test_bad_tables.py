@@ -22,8 +22,8 @@ BAD_CSV: dict[str, tuple[bytes, str]] = {
     "a column that is missing": (b"household,meter,quantity,at\n", "value"),
     "a column that nobody knows": (CSV_HEAD[:-1].encode() + b",colour\n", "colour"),
     "a column that stands twice": (CSV_HEAD[:-1].encode() + b",value\n", "twice"),
-    "rows of another length": (CSV_HEAD.encode() + b"a,b,c\n", "line 2"),
-    "not UTF-8": (CSV_HEAD.encode() + b"\xff\xfe,grid,energy_import,,,2024-05-10T10:00:00Z,1\n", "CSV"),
+    "rows of another length": (CSV_HEAD.encode() + b"a,b,c\n", "row 0"),
+    "not UTF-8": (CSV_HEAD.encode() + b"\xff\xfe,grid,energy_import,,,2024-05-10T10:00:00Z,1\n", "UTF-8"),
     "a header that is not UTF-8": (b"\xff" + CSV_HEAD.encode(), "UTF-8"),
     "a NUL in a name": (CSV_HEAD.encode() + b"HOME,gr\0id,energy_import,,,2024-05-10T10:00:00Z,1\n", "meter"),
     "an unknown quantity": (CSV_HEAD.encode() + b"HOME,grid,gas,,,2024-05-10T10:00:00Z,1\n", "row 0.quantity"),
@@ -39,7 +39,7 @@ BAD_CSV: dict[str, tuple[bytes, str]] = {
         "row 0.interval",
     ),
     "JSON": (b'{"household": "a", "readings": []}\n', "missing"),
-    "a quote that never ends": (CSV_HEAD.encode() + b'"HOME,grid', "line 2"),
+    "a quote that never ends": (CSV_HEAD.encode() + b'"HOME,grid', "row 0"),
 }
 
 
@@ -102,6 +102,11 @@ BAD_COLUMNS: dict[str, tuple[dict[str, Any], str]] = {
     "bytes of quantities": ({"quantity": [b"energy_import", b"\xff"]}, "quantity"),
     "a dictionary of numbers": ({"quantity": pa.array([1, 2]).dictionary_encode()}, "quantity"),
     "a column that nobody knows": ({"colour": ["red", "blue"]}, "colour"),
+    "dates": ({"at": pa.array([None, 2**31 - 1], pa.date32())}, "at"),
+    "durations": ({"at": pa.array([1, 2**62], pa.duration("s"))}, "at"),
+    "lists of instants": ({"at": [[1], [2]]}, "at"),
+    "lists of values": ({"value": [[1.0], [2.0]]}, "value"),
+    "bools": ({"value": [True, False]}, "value"),
 }
 
 
@@ -117,13 +122,8 @@ def test_a_column_of_the_wrong_kind_is_refused_by_its_name(home: Home, what: str
 BAD_ROWS: dict[str, dict[str, Any]] = {
     "unsigned instants beyond 63 bits": {"at": pa.array([1715335200, 2**63 + 5], pa.uint64())},
     "seconds that would wrap around": {"at": pa.array([1715335200, 1_715_335_200 + 2**58], pa.timestamp("s"))},
-    "dates": {"at": pa.array([None, 19000], pa.date32())},
-    "durations": {"at": pa.array([1, 2], pa.duration("s"))},
-    "lists of instants": {"at": [[1], [2]]},
     "no instants": {"at": pa.nulls(2)},
-    "lists of values": {"value": [[1.0], [2.0]]},
     "no values": {"value": pa.nulls(2)},
-    "bools": {"value": [True, False]},
     "not numbers": {"value": [float("nan"), float("inf")]},
 }
 
@@ -167,18 +167,13 @@ def test_a_small_parquet_file_of_very_many_rows_is_refused(home: Home) -> None:
     assert "rows" in told["error"]
 
 
-@pytest.mark.parametrize("codec", ["zstd", "lz4"])
-@pytest.mark.parametrize("dictionary", [False, True])
-def test_an_arrow_stream_that_is_compressed_inside_is_refused(home: Home, codec: str, dictionary: bool) -> None:
-    columns = good_columns(home.id, 1000)
-    if dictionary:
-        columns["meter"] = pa.array(columns["meter"]).dictionary_encode()
-    table, sink = pa.table(columns), io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+def test_a_small_arrow_stream_that_unpacks_to_very_much_is_refused(home: Home) -> None:
+    table, sink = pa.table({"value": np.zeros(2**25)}), io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(table)
+    assert len(sink.getvalue()) < 2**20, "it fits the limit of a body"
     answer = home.api.call("POST", "/readings", content=sink.getvalue(), headers={"Content-Type": ARROW})
-    told = expect_error(answer, 400, "bad_input")
-    assert "gzip" in told["error"], "what would be right is named"
+    assert "unpacks" in expect_error(answer, 413)["error"]
 
 
 def test_an_arrow_stream_of_very_many_rows_of_nothing_is_refused(home: Home) -> None:
@@ -211,19 +206,9 @@ def send_csv(home: Home, *rows: tuple[str, str]) -> Any:
     )
 
 
-@pytest.mark.parametrize("at", ["1715335200", "1715335200.0", "1715335200.", "2024-05-10T10:00:00Z"])
-def test_csv_takes_epoch_seconds_as_data_frames_write_them(home: Home, at: str) -> None:
-    assert send_csv(home, (at, "230")).json()["accepted"] == 1
+def test_csv_takes_epoch_seconds_as_data_frames_write_them(home: Home) -> None:
+    assert send_csv(home, ("1715335200.0", "230")).json()["accepted"] == 1
     assert home.api.get(f"{home.path}/last").json()["channels"][0]["at"] == "2024-05-10T10:00:00Z"
-
-
-@pytest.mark.parametrize(
-    ("at", "value"),
-    [("1715335200", "٢٣٠"), ("١٧١٥٣٣٥٢٠٠", "230"), ("1_715_335_200", "230"), ("0x10", "230"), ("1715335200", "nan")],
-)
-def test_what_is_no_plain_number_is_refused_by_its_row(home: Home, at: str, value: str) -> None:
-    told = send_csv(home, ("1715335200", "229"), (at, value)).json()
-    assert (told["accepted"], [one["index"] for one in told["refused"]]) == (1, [1])
 
 
 @pytest.mark.parametrize("end", ["", "\n"])
@@ -235,9 +220,10 @@ def test_a_header_alone_is_a_table_without_rows(home: Home, end: str) -> None:
 
 
 def test_every_row_of_another_length_is_named(home: Home) -> None:
-    text = CSV_HEAD + "a,b\n" + ROW.format(at="1715335200", value="1") + "a,b,c\n"
+    text = CSV_HEAD + "\na,b\n" + ROW.format(at="1715335200", value="1") + "a,b,c\n"
     told = expect_error(home.api.call("POST", "/readings", content=text, headers={"Content-Type": "text/csv"}), 400)
-    assert [one["where"] for one in told["details"]] == ["line 2", "line 4"]
+    assert [one["where"] for one in told["details"]] == ["row 0", "row 2"]
+    assert "7 cells" in told["details"][0]["why"]
 
 
 @pytest.mark.parametrize("number", [2**53 + 1, -(2**62), 2**64 - 1])
