@@ -1,7 +1,7 @@
-"""A forecast of what a home consumes, from its own past: a profile by weekday and time of day, newer days counting more.
+"""A forecast of what a home consumes, from its own past: a profile by weekday and time of day, newer days first.
 
 Quarters are counted from 1970-01-01 UTC. People live by the wall clock, so quarters are brought together by the zone's
-wall time: on a day of 25 hours the repeated hour is forecast twice alike, on one of 23 hours the skipped one not at all.
+wall time: on a day of 25 hours the repeated hour is forecast twice alike, on one of 23 hours the skipped one is not.
 """
 
 from __future__ import annotations
