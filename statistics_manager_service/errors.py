@@ -8,7 +8,8 @@ StatisticsError
 │   ├── NotFound            404
 │   ├── Conflict            409
 │   ├── TooLarge            413
-│   └── UnsupportedMedia    415
+│   ├── UnsupportedMedia    415
+│   └── Declined            502, another service declined what it was asked (permanent)
 └── Unavailable             503, a dependency is down: worth a retry
 """
 
@@ -98,6 +99,20 @@ class UnsupportedMedia(Refused):
 
     code = "unsupported_media_type"
     status = 415
+
+
+class Declined(Refused):
+    """Another service answered that it will not do what it was asked; asking again will not help.
+
+    answered: the status of its answer.
+    """
+
+    code = "upstream_declined"
+    status = 502
+
+    def __init__(self, sentence: str, answered: int) -> None:
+        super().__init__(sentence)
+        self.answered = answered
 
 
 class Unavailable(StatisticsError):

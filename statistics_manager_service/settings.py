@@ -49,6 +49,77 @@ class Settings(BaseSettings):
         description="Memory for recent answers, of each server process; they are given again until something of their "
         "household changes.",
     )
+    kafka_broker_endpoint: str | None = Field(
+        None,
+        description="Kafka's brokers, `host:port[,host:port]`. Without it events are handed to their handlers in the "
+        "service itself.",
+    )
+    kafka_topic_prefix: str = Field(
+        "hems",
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="Topics are `<prefix>.statistics`, `<prefix>.account`, …",
+    )
+    kafka_relay: bool = Field(
+        False, description="Send events from the outbox to Kafka; `false` where Debezium reads the table `events`."
+    )
+    kafka_consumer: bool = Field(True, description="Handle the events of Kafka's topics in the processes that serve.")
+    kafka_group: str = Field("StatisticsManagerService", description="Consumer group.")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How brokers are spoken to."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How to log in to the brokers, with a protocol of SASL."
+    )
+    kafka_sasl_username: str | None = Field(None, description="Name to log in to the brokers with.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="Password to log in to the brokers with.")
+    kafka_ssl_ca: str | None = Field(None, description="File of the authorities that sign the brokers' certificates.")
+    event_retry_first_s: float = Field(
+        1, gt=0, le=3600, description="Seconds until an event whose handling failed is tried again; doubled each time."
+    )
+    event_retry_last_s: float = Field(300, gt=0, le=86_400, description="Most seconds between two tries of an event.")
+    event_retry_for_s: float = Field(
+        86_400, gt=0, description="Seconds after which an event that still fails is set aside."
+    )
+    event_keep_days: float = Field(7, gt=0, description="Days that events stay in the outbox after they were sent.")
+    account_manager_endpoint: str | None = Field(
+        None, description="Base URL of the account manager. Without it the service knows its own households alone."
+    )
+    account_ttl_s: float = Field(300, ge=0, description="Seconds after which an account is asked for again.")
+    account_timeout_s: float = Field(5, gt=0, le=60, description="Seconds that the account manager may take.")
+    token_blacklist_database_url: SecretStr | None = Field(
+        None, description="Database of FlexiHome's table `token_blacklist`; tokens in it are refused."
+    )
+    token_blacklist_column: str = Field(
+        "token", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$", description="Its column that holds the token."
+    )
+    token_blacklist_cache_s: float = Field(30, ge=0, le=3600, description="Seconds that its answer counts for.")
+    token_blacklist_unreachable: Literal["refuse", "accept"] = Field(
+        "refuse", description="What becomes of tokens while it does not answer: 503, or they count as not listed."
+    )
+    influx_url: str | None = Field(None, description="Base URL of an InfluxDB 2 that telemetry is fetched from.")
+    influx_org: str | None = Field(None, description="Its organisation.")
+    influx_bucket: str = Field("interconnect-eot-meters", description="Its bucket.")
+    influx_token: SecretStr | None = Field(None, description="Its token, with the right to read the bucket.")
+    influx_timeout_s: float = Field(30, gt=0, le=600, description="Seconds that it may take for each page.")
+    forecast_api_url: str | None = Field(
+        None, description="Base URL of the forecast service. Without it forecasts are made here."
+    )
+    forecast_timeout_s: float = Field(10, gt=0, le=120, description="Seconds that the forecast service may take.")
+    carbon_source: Literal["none", "sentinel", "electricity_maps", "neso"] = Field(
+        "none",
+        description="Where forecasts of the grid's carbon intensity are fetched from; `sentinel` where `HOST_SENTINEL` "
+        "is set and this is not.",
+    )
+    carbon_zone: str = Field(
+        "PT", pattern=r"^[A-Z]{2}[A-Z0-9-]{0,30}$", description="Zone that is asked for if none is told."
+    )
+    carbon_ttl_s: float = Field(3600, ge=0, description="Seconds after which a forecast is asked for again.")
+    carbon_timeout_s: float = Field(10, gt=0, le=120, description="Seconds that the carbon source may take.")
+    host_sentinel: str | None = Field(None, description="Base URL of the sentinel API.")
+    sentinel_token: SecretStr | None = Field(None, description="Its token, if it needs one.")
+    electricity_maps_url: str = Field("https://api.electricitymap.org", description="Base URL of Electricity Maps.")
+    electricity_maps_token: SecretStr | None = Field(None, description="Its token.")
+    neso_url: str = Field("https://api.carbonintensity.org.uk", description="Base URL of NESO's carbon intensity API.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="`json`, a line an event, or `console`.")
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.services.event_rows import EventRows, EventWrites
 
 DEFAULT_GAP_LIMIT_S = 3_600
 
@@ -219,7 +220,7 @@ class DirectoryWrites(Directory, Protocol):
         ...
 
     def delete_household(self, household_no: int) -> None:
-        """Erase it and everything of it: readings, revisions, profiles, channels, events, tokens."""
+        """Erase it and everything of it: readings, revisions, profiles, channels, meter events, tokens, events."""
         ...
 
     def begin_changes(self, household_nos: Sequence[int]) -> None:
@@ -316,11 +317,11 @@ class SeriesWrites(Series, Protocol):
         ...
 
 
-class ReadView(Directory, Series, Protocol):
+class ReadView(Directory, Series, EventRows, Protocol):
     """One consistent look at the store."""
 
 
-class WriteView(DirectoryWrites, SeriesWrites, Protocol):
+class WriteView(DirectoryWrites, SeriesWrites, EventWrites, Protocol):
     """One write transaction."""
 
 

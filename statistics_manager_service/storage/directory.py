@@ -13,6 +13,7 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.errors import Conflict
 from statistics_manager_service.services.ports import Channel, DeviceToken, Household, MeterEvent, State
 from statistics_manager_service.storage import schema
+from statistics_manager_service.storage.events import EventQueries
 
 _HOUSEHOLD_NAMES = list(Household._fields)
 _CHANNEL_NAMES = list(Channel._fields)
@@ -49,12 +50,8 @@ def _household(row: Sequence[Any]) -> Household:
     return Household._make(values)
 
 
-class DirectoryQueries:
+class DirectoryQueries(EventQueries):
     """Reading and writing of what the bulk tables belong to, over one connection."""
-
-    connection: sa.Connection
-    driver: Any
-    dialect: str
 
     def _rows(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         cursor = self.driver.execute(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), parameters)
@@ -173,9 +170,13 @@ class DirectoryQueries:
         return household._replace(household_no=made.scalar_one())
 
     def delete_household(self, household_no: int) -> None:
-        """Erase it and everything of it: readings, revisions, profiles, channels, events, tokens."""
+        """Erase it and everything of it: readings, revisions, profiles, channels, meter events, tokens, events."""
+        table = schema.households
+        owner = self.connection.execute(sa.select(table.c.id).where(table.c.household_no == household_no)).scalar()
+        if owner is not None:
+            self.erase_events(owner)
         for table in reversed(schema.metadata.sorted_tables):
-            if table is not schema.households:
+            if table is not schema.households and "household_no" in table.c:
                 self.connection.execute(table.delete().where(table.c.household_no == household_no))
         table = schema.households
         self.connection.execute(table.delete().where(table.c.household_no == household_no))

@@ -129,4 +129,87 @@ revisions = sa.Table(
     sqlite_with_rowid=False,
 )
 
-BULK_TABLES = (readings, profiles, revisions)
+#: The outbox: the columns of Debezium's outbox event router, a number that keeps the order, and when it was told.
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("sequence", _Number, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Uuid, nullable=False, unique=True),
+    sa.Column("aggregatetype", sa.String(255), nullable=False),
+    sa.Column("aggregateid", sa.String(255), nullable=False, index=True),
+    sa.Column("type", sa.String(255), nullable=False),
+    sa.Column("timestamp", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("told_us", sa.BigInteger),
+    sa.Index(
+        "ix_events_untold",
+        "sequence",
+        sqlite_where=sa.text("told_us IS NULL"),
+        postgresql_where=sa.text("told_us IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+processed_events = sa.Table(
+    "processed_events",
+    metadata,
+    sa.Column("event_type", sa.String(255), primary_key=True),
+    sa.Column("event_id", sa.String(255), primary_key=True),
+    sa.Column("processed_us", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+waiting_events = sa.Table(
+    "waiting_events",
+    metadata,
+    sa.Column("sequence", _Number, primary_key=True, autoincrement=True),
+    sa.Column("event_id", sa.String(255), nullable=False),
+    sa.Column("event_type", sa.String(255), nullable=False),
+    sa.Column("key", sa.String(255), nullable=False, index=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("first_us", sa.BigInteger, nullable=False),
+    sa.Column("not_before_us", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.String(1000), nullable=False),
+    sa.UniqueConstraint("event_type", "event_id"),
+    sqlite_autoincrement=True,
+)
+
+set_aside_events = sa.Table(
+    "set_aside_events",
+    metadata,
+    sa.Column("sequence", _Number, primary_key=True, autoincrement=True),
+    sa.Column("event_id", sa.String(255), nullable=False),
+    sa.Column("event_type", sa.String(255), nullable=False),
+    sa.Column("key", sa.String(255), nullable=False, index=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("reason", sa.String(1000), nullable=False),
+    sa.Column("source", sa.String(255), nullable=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("published_us", sa.BigInteger),
+    sqlite_autoincrement=True,
+)
+
+#: Who of several processes does what only one should do at a time.
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(64), nullable=False),
+    sa.Column("until_us", sa.BigInteger, nullable=False),
+)
+
+#: Forecasts: a row for each issue and UTC day; the body packs the day's 96 quarter-hours.
+forecasts = sa.Table(
+    "forecasts",
+    metadata,
+    _household_key(),
+    sa.Column("measure", sa.String(64), primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("issued_us", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.String(32), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+BULK_TABLES = (readings, profiles, revisions, forecasts)
