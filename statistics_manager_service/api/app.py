@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from statistics_manager_service import __version__
@@ -43,7 +46,15 @@ class Service:
 
 def create_app(services: AppServices) -> Service:
     """The ASGI application over the services."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        services.begin()
+        yield
+        await run_in_threadpool(services.end)
+
     app = FastAPIOffline(
+        lifespan=lifespan,
         title="FlexiHome statistics manager",
         version=__version__,
         description=_ABOUT,

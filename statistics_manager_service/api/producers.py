@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, NoReturn
 
-import structlog
+import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo
 
@@ -16,35 +16,33 @@ from statistics_manager_service.api.errors import refusals
 from statistics_manager_service.api.queries import Faulty, UserId, moment, parameters, query
 from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.civil import parse_moment
-from statistics_manager_service.errors import Fault, NotFound, Unavailable
+from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.access import Caller, require_service
-from statistics_manager_service.services.app import AppServices
+from statistics_manager_service.services.event_rows import OutboxEvent
 
-_LOG = structlog.get_logger()
 router = APIRouter(tags=["FlexiHome"])
 Who = Annotated[Caller, Depends(caller)]
 Day = Annotated[str, moment("forecast_day")]
 _DATE_LENGTH = len("2024-01-31")
-#: What the producers answer for now, where nothing is wrong with what they are told.
-_NO_EVENTS: dict[str, Any] = {
-    "status_code": 503,
+_PRODUCED: dict[str, Any] = {
+    "status_code": 201,
     "response_class": Response,
     "response_model": None,
-    "response_description": "`events_not_configured`: this version has no event outbox yet, and nothing was written. "
-    "Or the store does not answer.",
-    "responses": refusals(403, 404),
+    "response_description": "The event is in the outbox; its work is done soon.",
+    "responses": {
+        201: {
+            "content": {
+                "application/json": {
+                    "example": {
+                        "event_id": "0a4f9c0e-8a53-4a5e-9d53-7a2a3c3a0c0b",
+                        "event_type": "ForecastComputedEvent",
+                    }
+                }
+            }
+        },
+        **refusals(403, 404),
+    },
 }
-
-
-class NoOutbox(Unavailable):
-    """Events can't be written yet."""
-
-    code = "events_not_configured"
-
-
-async def _refuse(services: AppServices, user_id: str) -> NoReturn:
-    await run(services, lambda: services.households.get(user_id))
-    raise NoOutbox("this version of the service has no event outbox yet, so nothing was written", 86_400)
 
 
 class DayQuery(BaseModel):
@@ -82,45 +80,67 @@ class TelemetryQuery(BaseModel):
     end_datetime: Annotated[str, moment("end_datetime"), AfterValidator(_not_before_start)] | None = None
 
 
+def _told(event: OutboxEvent) -> Response:
+    body = {"event_id": event.event_id, "event_type": event.event_type}
+    return Response(orjson.dumps(body), 201, media_type="application/json")
+
+
 @router.post(
     "/trigger-computed-forecast-producer",
     summary="Ask for a forecast",
     openapi_extra=parameters(ForecastQuery),
-    **_NO_EVENTS,
+    **_PRODUCED,
 )
 async def trigger_forecast(
     request: Request, asked: Annotated[ForecastQuery, query(ForecastQuery)], who: Who
-) -> NoReturn:
-    """Service only."""
+) -> Response:
+    """Service only. The forecast of the day is fetched, or made here, and stored."""
     require_service(who)
-    await _refuse(services_of(request), asked.user_id)
+    services = services_of(request)
+    day = asked.forecast_day[:_DATE_LENGTH]
+    return _told(await run(services, lambda: services.producers.forecast(asked.user_id, day), short=False))
 
 
 @router.post(
     "/mock-consumption-curve-producer",
     summary="Ask for a mock curve",
     openapi_extra=parameters(CurveQuery),
-    **_NO_EVENTS,
+    **_PRODUCED,
 )
-async def mock_curve(request: Request, asked: Annotated[CurveQuery, query(CurveQuery)], who: Who) -> NoReturn:
-    """Service only. `delivery_time` is in minutes."""
+async def mock_curve(request: Request, asked: Annotated[CurveQuery, query(CurveQuery)], who: Who) -> Response:
+    """Service only. A plausible forecast and measured curve of a day are stored, for demos. `delivery_time` is in
+    minutes: the length of the curve's intervals."""
     require_service(who)
-    _LOG.info("mock_curve_refused", delivery_time_minutes=asked.delivery_time)
-    await _refuse(services_of(request), asked.user_id)
+    services = services_of(request)
+    start_us = parse_moment(asked.start_date, "UTC", "start_date")
+    return _told(
+        await run(
+            services, lambda: services.producers.mock_curve(asked.user_id, start_us, asked.delivery_time), short=False
+        )
+    )
 
 
 @router.post(
     "/users-get-real-data-producer",
     summary="Ask for telemetry",
     openapi_extra=parameters(TelemetryQuery),
-    **_NO_EVENTS,
+    **_PRODUCED,
 )
 async def get_real_data(
     request: Request, asked: Annotated[TelemetryQuery, query(TelemetryQuery)], who: Who
-) -> NoReturn:
-    """Service only."""
+) -> Response:
+    """Service only. The household's telemetry of the time is fetched from InfluxDB and recorded."""
     require_service(who)
-    await _refuse(services_of(request), asked.user_id)
+    services = services_of(request)
+    start_us = parse_moment(asked.start_datetime, "UTC", "start_datetime")
+    end_us = services.asking.now_us()
+    if asked.end_datetime is not None:
+        end_us = parse_moment(asked.end_datetime, "UTC", "end_datetime")
+    elif end_us < start_us:
+        raise BadInput.of([Fault("start_datetime", "the start lies in the future, and without an end it is now")])
+    return _told(
+        await run(services, lambda: services.producers.real_data(asked.user_id, start_us, end_us), short=False)
+    )
 
 
 @router.get(

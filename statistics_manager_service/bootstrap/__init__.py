@@ -1,4 +1,4 @@
-"""The one place that chooses the adapters and joins them."""
+"""The one place that chooses the adapters and joins them: here the service's answers, in `events` what runs beside."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import uvicorn
 
 from statistics_manager_service.api.app import Service
 from statistics_manager_service.api.app import create_app as create_api
+from statistics_manager_service.bootstrap.events import workers_of
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.ingest.json_body import decode_json
 from statistics_manager_service.ingest.line_protocol import decode_line_protocol
@@ -23,6 +24,7 @@ from statistics_manager_service.services.fields import KNOWN_FIELDS
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.keys import PublicKeys
 from statistics_manager_service.services.ports import Store
+from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.services.telemetry import resolve_series
 from statistics_manager_service.services.tokens import Keys, SharedKey, Tokens
@@ -86,6 +88,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     """The services over the store of the settings."""
     store = store or open_store(settings)
     recorder = Recorder(store, now_us)
+    workers = workers_of(settings, store, recorder, now_us)
     tokens = Tokens(
         store,
         now_us,
@@ -102,8 +105,11 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         tokens=tokens,
         recorder=recorder,
         asking=Asking(store, now_us, settings.max_households_per_query, settings.kept_answers_bytes),
+        producers=Producers(store, now_us),
         decoders=dict(DECODERS),
         decode_lines=LineDecoder(store, now_us),
+        begin=workers.start,
+        end=workers.stop,
     )
 
 

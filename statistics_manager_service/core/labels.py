@@ -95,6 +95,11 @@ def iso_labels(at_us: Int64, offset_s: Int64 | None) -> list[str]:
     return [text[place : place + width] for place in range(0, len(text), width)] if width else []
 
 
+def iso_label(at_us: int) -> str:
+    """The label of one instant, UTC with a 'Z'."""
+    return iso_labels(np.array([at_us], np.int64), None)[0]
+
+
 def bucket_rows(edges_us: Int64, offset_s: Int64) -> Bytes:
     """The rows '{"start":"…","end":"…"},' of the buckets between edges.
 

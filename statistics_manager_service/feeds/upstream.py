@@ -79,9 +79,7 @@ class Upstream:
         return self._guarded(lambda: self._json("POST", path, None, orjson.dumps(body)))
 
     @contextmanager
-    def lines(
-        self, method: str, path: str, query: Mapping[str, Any], body: bytes, kind: str
-    ) -> Iterator[Iterator[str]]:
+    def lines(self, path: str, query: Mapping[str, Any], body: bytes, kind: str) -> Iterator[Iterator[str]]:
         """The lines that a POST answers, as they come, so that their number does not matter.
 
         kind: the body's content type. Raises Unavailable, Declined; while lines are read, too.

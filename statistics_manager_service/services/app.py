@@ -9,6 +9,7 @@ from statistics_manager_service.core.readings import Decoded, RefusedLine, WireR
 from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.ports import Store
+from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.services.tokens import Tokens
 from statistics_manager_service.settings import Settings
@@ -34,6 +35,7 @@ class AppServices:
 
     decode_lines: a body of line protocol, its precision, and the one household that the writer may write for (None:
     all of them).
+    begin, end: begin and end what runs beside the requests, in a process that serves.
     """
 
     settings: Settings
@@ -43,5 +45,8 @@ class AppServices:
     tokens: Tokens
     recorder: Recorder
     asking: Asking
+    producers: Producers
     decoders: dict[str, Callable[[bytes], Decoded]]
     decode_lines: Callable[[bytes, str, str | None], DecodedLines]
+    begin: Callable[[], None] = lambda: None
+    end: Callable[[], None] = lambda: None

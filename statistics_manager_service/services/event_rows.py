@@ -101,7 +101,7 @@ class EventWrites(EventRows, Protocol):
         ...
 
     def put_waiting(self, event: WaitingEvent) -> None:
-        """Insert, or update by event_type and event_id."""
+        """Insert; after an attempt, update by event_type and event_id. One that waits already and comes again stays."""
         ...
 
     def delete_waiting(self, event_type: str, event_id: str) -> None:

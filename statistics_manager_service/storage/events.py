@@ -113,14 +113,14 @@ class EventQueries:
         return self.connection.execute(self._insert(schema.processed_events, values)).rowcount == 1
 
     def put_waiting(self, event: WaitingEvent) -> None:
-        """Insert, or update by event_type and event_id."""
+        """Insert; after an attempt, update by event_type and event_id."""
         values = event._asdict()
         del values["sequence"]
         table = schema.waiting_events
-        again = {name: values[name] for name in ("attempts", "not_before_us", "reason")}
-        here = (table.c.event_type == event.event_type) & (table.c.event_id == event.event_id)
-        if not self.connection.execute(table.update().where(here).values(again)).rowcount:
-            self.connection.execute(self._insert(table, values))
+        if not self.connection.execute(self._insert(table, values)).rowcount and event.attempts:
+            again = {name: values[name] for name in ("attempts", "not_before_us", "reason")}
+            here = (table.c.event_type == event.event_type) & (table.c.event_id == event.event_id)
+            self.connection.execute(table.update().where(here).values(again))
 
     def delete_waiting(self, event_type: str, event_id: str) -> None:
         """It waits no more."""
