@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.services.event_rows import EventRows, EventWrites
+from statistics_manager_service.services.forecast_rows import ForecastRows, ForecastWrites
 
 DEFAULT_GAP_LIMIT_S = 3_600
 
@@ -317,11 +318,11 @@ class SeriesWrites(Series, Protocol):
         ...
 
 
-class ReadView(Directory, Series, EventRows, Protocol):
+class ReadView(Directory, Series, EventRows, ForecastRows, Protocol):
     """One consistent look at the store."""
 
 
-class WriteView(DirectoryWrites, SeriesWrites, EventWrites, Protocol):
+class WriteView(DirectoryWrites, SeriesWrites, EventWrites, ForecastWrites, Protocol):
     """One write transaction."""
 
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.services.ports import State
 from statistics_manager_service.storage.directory import DirectoryQueries
+from statistics_manager_service.storage.forecasts import ForecastQueries
 from statistics_manager_service.storage.series import SeriesQueries
 
 BUSY_TIMEOUT_S = 15
@@ -37,7 +38,7 @@ def _translate(error: Exception) -> None:
         raise Unavailable(_UNAVAILABLE) from error
 
 
-class SqlView(DirectoryQueries, SeriesQueries):
+class SqlView(DirectoryQueries, SeriesQueries, ForecastQueries):
     """One transaction's look at the store."""
 
     def __init__(self, connection: sa.Connection, dialect: str) -> None:
