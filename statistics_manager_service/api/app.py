@@ -12,7 +12,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from statistics_manager_service import __version__
-from statistics_manager_service.api import exporting, flexihome, health, households, producers, readings, statistics
+from statistics_manager_service.api import (
+    exporting,
+    flexihome,
+    forecasts,
+    health,
+    households,
+    producers,
+    readings,
+    statistics,
+)
 from statistics_manager_service.api.direct import Direct
 from statistics_manager_service.api.document import describe
 from statistics_manager_service.api.errors import handle_errors
@@ -67,6 +76,7 @@ def create_app(services: AppServices) -> Service:
     for router in (
         statistics.router,
         flexihome.router,
+        forecasts.router,
         readings.router,
         households.router,
         exporting.router,

@@ -117,6 +117,9 @@ class ForecastQuery(PeriodQuery):
     user_ids: Annotated[UserIds, BeforeValidator(_own)] = Field(
         [], description="The token's own household unless given.", validate_default=True
     )
+    as_of: Annotated[str, moment("as_of")] | None = Field(
+        None, description="Forecasts issued later don't count. ISO 8601; UTC without an offset."
+    )
 
 
 def check_size(users: int, asked: Period) -> None:
@@ -205,18 +208,14 @@ def _label(at_us: int) -> str:
     return iso_labels(np.array([at_us], np.int64), None)[0]
 
 
-def _real(user: str, labels_us: Int64, value: Any) -> bytes:
-    items = b"[]" if value is None or np.isnan(value).all() else metrics_json(labels_us, value, "kWh", "energy")
-    return b'{"user_id":' + orjson.dumps(user) + b',"forecast":[],"real":' + items + b"}"
+def _curves(user: str, labels_us: Int64, forecast: Any, real: Any) -> bytes:
+    lists = [b"[]" if one is None else metrics_json(labels_us, one, "kWh", "energy") for one in (forecast, real)]
+    return b'{"user_id":%b,"forecast":%b,"real":%b}' % (orjson.dumps(user), *lists)
 
 
-_REAL_EXAMPLE = [
-    {
-        "user_id": "home1",
-        "forecast": [],
-        "real": [{"timestamp": "2024-01-01T00:00:00Z", "energy": 9.41, "units": "kWh", "slot_number": 1}],
-    }
-]
+_ITEM = {"timestamp": "2024-01-01T00:00:00Z", "energy": 9.41, "units": "kWh", "slot_number": 1}
+_REAL_EXAMPLE = [{"user_id": "home1", "forecast": [], "real": [_ITEM]}]
+_BESIDE_EXAMPLE = [{"user_id": "home1", "forecast": [{**_ITEM, "energy": 9.02}], "real": [_ITEM]}]
 
 
 @router.get(
@@ -233,14 +232,14 @@ async def power_consumed_real(
 ) -> Response:
     """The energy consumed in each bucket, kWh: from the dongle's register where there is one, else from the smart
     meter's intervals."""
-    return await _consumed(request, [asked.user_id], asked, who)
+    return await _consumed(request, [asked.user_id], asked, who, with_forecast=False)
 
 
 @router.get(
     "/energy-consumed-forecast-vs-real",
     summary="Forecast beside measured energy",
     response_class=Response,
-    responses=_answers(_REAL_EXAMPLE),
+    responses=_answers(_BESIDE_EXAMPLE),
     openapi_extra=parameters(ForecastQuery),
 )
 async def forecast_vs_real(
@@ -248,19 +247,29 @@ async def forecast_vs_real(
     asked: Annotated[ForecastQuery, query(ForecastQuery)],
     who: Annotated[Caller, Depends(caller)],
 ) -> Response:
-    """The measured energy of each bucket, kWh, beside the stored forecast; `forecast` is empty where none is stored."""
-    return await _consumed(request, asked.user_ids, asked, who)
+    """The measured energy of each bucket, kWh, beside the forecast: of each quarter-hour the newest one, or the newest
+    that had been issued by `as_of`. `forecast` is empty where none is stored."""
+    return await _consumed(request, asked.user_ids, asked, who, as_of=asked.as_of)
 
 
-async def _consumed(request: Request, ids: list[str], asked: PeriodQuery, who: Caller) -> Response:
+async def _consumed(
+    request: Request,
+    ids: list[str],
+    asked: PeriodQuery,
+    who: Caller,
+    *,
+    with_forecast: bool = True,
+    as_of: str | None = None,
+) -> Response:
     services = services_of(request)
     for user in ids:
         require_read(who, user)
     over = asked.period(services.asking.now_us())
     check_size(len(ids), over)
+    as_of_us = None if as_of is None else parse_moment(as_of, "UTC", "as_of")
 
     def answer() -> bytes:
-        found = FlexiHome(services.store).columns(ids, "energy_import", over)
-        return b"[" + b",".join(_real(u, over.labels_us, None if c is None else c.value) for u, c in found) + b"]"
+        found = FlexiHome(services.store).beside(ids, over, as_of_us)
+        return b"[" + b",".join(_curves(u, over.labels_us, f if with_forecast else None, r) for u, f, r in found) + b"]"
 
     return Response(await run(services, answer), media_type=JSON)

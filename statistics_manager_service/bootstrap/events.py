@@ -6,11 +6,14 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 
+from statistics_manager_service.bootstrap.feeds import forecast_service
 from statistics_manager_service.core.units import S_PER_HOUR
 from statistics_manager_service.events.wire import body_of, message_of
 from statistics_manager_service.services.event_rows import OutboxEvent
-from statistics_manager_service.services.events import Handlers
+from statistics_manager_service.services.events import FORECAST_COMPUTED, MOCK_CURVE, Handlers
+from statistics_manager_service.services.forecasting import ForecastHandler, Forecasts
 from statistics_manager_service.services.inbox import Backoff, Inbox
+from statistics_manager_service.services.mock_curves import MockCurveHandler
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.services.relaying import LEASE_S, Lease, Relay, Retries
@@ -21,9 +24,12 @@ from statistics_manager_service.settings import Settings
 _REST_S = 0.2
 
 
-def handlers_of(settings: Settings, store: Store, recorder: Recorder, now_us: Callable[[], int]) -> Handlers:  # noqa: ARG001
+def handlers_of(settings: Settings, store: Store, recorder: Recorder, now_us: Callable[[], int]) -> Handlers:
     """Who handles events of which type."""
-    return {}
+    return {
+        FORECAST_COMPUTED: ForecastHandler(Forecasts(store, forecast_service(settings), now_us)),
+        MOCK_CURVE: MockCurveHandler(store, recorder),
+    }
 
 
 def inbox_of(settings: Settings, store: Store, recorder: Recorder, now_us: Callable[[], int]) -> Inbox:

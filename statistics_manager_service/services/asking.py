@@ -126,14 +126,14 @@ def check_quantity(name: str) -> None:
 
 def _statistics(view: ReadView, home: Home, question: Question) -> Statistics:
     household = home.household
-    measures, cal = _parsed(question, household.timezone, household.billing)
+    measures, cal = parsed(question, household.timezone, household.billing)
     measurer = Measurer(Totals(view, cal.edges_us), home.channels)
     columns = [measurer.column(measure, question.meter) for measure in measures]
     return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
 
 
-def _parsed(question: Question, zone: str, billing: Billing, households: int = 1) -> tuple[tuple[str, ...], Calendar]:
-    """The measures and the buckets; all faults of the question at once."""
+def parsed(question: Question, zone: str, billing: Billing, households: int = 1) -> tuple[tuple[str, ...], Calendar]:
+    """The measures and the buckets of a question. Raises BadInput with all its faults at once."""
     asked = _read(question, zone)
     buckets = calendar(
         asked.zone,
@@ -250,7 +250,7 @@ class Asking:
             if question.group_by == GroupBy.BILLING and len(cycles) > 1:
                 raise BadInput.of([Fault("group_by", "the households have several billing days; ask for each alone")])
             zone = zones.pop() if zones else "UTC"
-            measures, cal = _parsed(question, zone, next(iter(cycles), Billing()), len(households))
+            measures, cal = parsed(question, zone, next(iter(cycles), Billing()), len(households))
             channels = [one.channels for one in homes]
             totals = Totals(view, cal.edges_us)
             totals.fetch([c for some in channels for c in needed(some, measures, question.meter)])

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from statistics_manager_service.core.civil import Calendar
 from statistics_manager_service.core.quantities import Kind
-from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.services.asking import Newest, newest_of
+from statistics_manager_service.services.forecasting import MEASURE, forecast_between
 from statistics_manager_service.services.homes import known_households
 from statistics_manager_service.services.measuring import Column, Measurer
 from statistics_manager_service.services.ports import Store
@@ -46,6 +49,21 @@ class FlexiHome:
                     column = Measurer(Totals(view, period.calendar.edges_us), channels).column(measure, None)
                 yield household.id, column
 
+    def beside(
+        self, users: Sequence[str], period: Period, as_of_us: int | None
+    ) -> Iterator[tuple[str, Float64 | None, Float64 | None]]:
+        """Each user's forecast and measured energy over the period, kWh; None where nothing is known of it.
+
+        as_of_us: forecasts issued later don't count; None: the newest of each quarter-hour do. Raises NotFound.
+        """
+        edges_us = period.calendar.edges_us
+        with self._store.reading() as view:
+            for household in known_households(view, users):
+                channels = view.channels(household.household_no)
+                real = Measurer(Totals(view, edges_us), channels).column(MEASURE, None).value
+                forecast, _ = forecast_between(view, household.household_no, edges_us, as_of_us)
+                yield household.id, _unless_unknown(forecast), _unless_unknown(real)
+
     def newest(self, users: Sequence[str], quantity: str, kind: Kind) -> Iterator[tuple[str, Newest | None]]:
         """Each user's newest value of a quantity; None where there is none. Raises NotFound."""
         with self._store.reading() as view:
@@ -57,3 +75,7 @@ class FlexiHome:
                     if one.channel.quantity == quantity and one.channel.kind is kind
                 ]
                 yield household.id, max(found, key=lambda one: one.at_us, default=None)
+
+
+def _unless_unknown(value: Float64) -> Float64 | None:
+    return None if np.isnan(value).all() else value

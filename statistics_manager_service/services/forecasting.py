@@ -9,7 +9,6 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from statistics_manager_service.core.accuracy import Accuracy, HorizonAccuracy, accuracy, accuracy_by_horizon
 from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.core.forecasting import DAYS_USED, forecast
 from statistics_manager_service.core.grid import day_of_quarter, quarter_after, quarter_of
@@ -22,13 +21,14 @@ from statistics_manager_service.services.events import Work
 from statistics_manager_service.services.forecast_rows import ForecastRow, ForecastRows
 from statistics_manager_service.services.homes import known_household
 from statistics_manager_service.services.measuring import Measurer
-from statistics_manager_service.services.ports import Household, ReadView, Store
+from statistics_manager_service.services.ports import Channel, Household, ReadView, Store
 from statistics_manager_service.services.totals import Totals
 
 #: What is forecast: what a home takes from the grid, which FlexiHome calls consumed.
 MEASURE: Final = "energy_import"
-#: Sources of forecasts: made here, and the forecast service.
-OURS, SERVICE = "embedded", "forecast_service"
+#: Sources of forecasts: made here, the forecast service, and mock curves of test systems.
+OURS, SERVICE, MOCK = "embedded", "forecast_service", "mock"
+SOURCES: Final = (OURS, SERVICE, MOCK)
 _EVER_US: Final = 2**62
 #: A quarter counts in a forecaster's history where so much of it is known.
 _KNOWN_SHARE: Final = 0.999
@@ -128,10 +128,20 @@ def forecast_between(
     return energy / MILLIWH_PER_KWH, share
 
 
-def measured_quarters(view: ReadView, household: Household, first_quarter: int, count: int) -> Float64:
-    """What a household took in quarters, (count,) mWh; NaN where it is not known for the whole of the quarter."""
+def measured_quarters(
+    view: ReadView,
+    household: Household,
+    first_quarter: int,
+    count: int,
+    channels: Sequence[Channel] | None = None,
+) -> Float64:
+    """What a household took in quarters, (count,) mWh; NaN where it is not known for the whole of the quarter.
+
+    channels: those that tell it; all of the household's unless given.
+    """
+    some = view.channels(household.household_no) if channels is None else channels
     edges_us = np.arange(first_quarter, first_quarter + count + 1, dtype=np.int64) * QUARTER_US
-    column = Measurer(Totals(view, edges_us), view.channels(household.household_no)).column(MEASURE, None)
+    column = Measurer(Totals(view, edges_us), some).column(MEASURE, None)
     is_whole = column.coverage + column.estimated >= _KNOWN_SHARE
     return np.where(is_whole, np.round(column.value * MILLIWH_PER_KWH), np.nan)
 
@@ -228,33 +238,3 @@ def day_of(text: str) -> date:
     """The date of a date or a date-time. Raises BadInput."""
     parse_moment(text, "UTC", "forecast_date")
     return date.fromisoformat(text[: len("2024-01-31")])
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """How good a household's forecasts of a range were: overall, and by how far ahead they were issued."""
-
-    overall: Accuracy
-    by_horizon: Sequence[HorizonAccuracy]
-
-
-def judge(store: Store, household: str, start_us: int, end_us: int, until_us: int | None, source: str | None) -> Judged:
-    """Set forecasts beside what was measured, each issue for itself; those issued after their quarter's begin don't
-    count. Persistence is the same quarter of the day before. Raises NotFound."""
-    first, last = quarter_after(start_us), quarter_of(end_us)
-    with store.reading() as view:
-        owner = known_household(view, household)
-        stored = Stored.of(view, owner.household_no, (start_us, end_us), until_us, source)
-        training_days = DAYS_USED
-        begin = first - training_days * QUARTERS_PER_DAY
-        actual = measured_quarters(view, owner, begin, max(last - begin, 1))
-    quarter = stored.first_quarter + stored.place[:, None] * QUARTERS_PER_DAY + np.arange(QUARTERS_PER_DAY)
-    issued_us = np.array([row.issued_us for row in stored.rows], np.int64)[:, None] + 0 * quarter
-    counts = (quarter >= first) & (quarter < last) & (quarter * QUARTER_US >= issued_us)
-    target, issued, told = quarter[counts], issued_us[counts], stored.energy_milliwh[counts]
-    measured, persistence = actual[target - begin], actual[target - begin - QUARTERS_PER_DAY]
-    training = actual[: first - begin]
-    return Judged(
-        accuracy(told, measured, persistence, training),
-        accuracy_by_horizon(issued, target, told, measured, persistence, training),
-    )

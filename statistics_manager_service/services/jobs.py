@@ -1,0 +1,167 @@
+"""Jobs: what is done for all households at a time of the day. Each is safe to repeat, and tells what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from statistics_manager_service.core.grid import quarter_after, quarter_of
+from statistics_manager_service.core.readings import Float64, Int64
+from statistics_manager_service.core.units import (
+    MILLI,
+    QUARTER_US,
+    QUARTERS_PER_HOUR,
+    S_PER_MINUTE,
+    US_PER_S,
+)
+from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.services.forecasting import Forecasts, civil_day, measured_quarters
+from statistics_manager_service.services.ports import Household, Store
+from statistics_manager_service.services.producing import Producers
+from statistics_manager_service.services.relaying import Lease
+from statistics_manager_service.services.verifying import households_of
+
+_POSTED_AT_ONCE: Final = 200
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a job did: of how many households, how many had nothing to do, and whose failed and why."""
+
+    done: int = 0
+    skipped: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def fail(self, household: str, error: StatisticsError) -> None:
+        """A household whose part failed; the job goes on."""
+        self.failed.append((household, error.sentence))
+
+
+class MeasuredSink(Protocol):
+    """Where measured powers are posted to."""
+
+    def post_measured(self, measured: dict[str, tuple[Int64, Float64]]) -> None:
+        """Of each household the instants and the mean powers from then on, W. Raises Unavailable, Declined."""
+        ...
+
+
+def local_day(household: Household, now_us: int, days_ahead: int) -> date:
+    """A civil day of a household, counted from today."""
+    return datetime.fromtimestamp(now_us / US_PER_S, UTC).astimezone(ZoneInfo(household.timezone)).date() + timedelta(
+        days=days_ahead
+    )
+
+
+class Jobs:
+    """The jobs over a store."""
+
+    def __init__(self, store: Store, producers: Producers, forecasts: Forecasts, now_us: Callable[[], int]) -> None:
+        self._store, self._producers, self._forecasts, self._now_us = store, producers, forecasts, now_us
+
+    def trigger_forecasts(self, days_ahead: int, *, again: bool = False, only: str | None = None) -> Summary:
+        """Ask for the forecast of a day, counted from each household's today, of all that have none of it yet (with
+        `again`: of all) and have any channel."""
+
+        def wanted(household: Household) -> bool:
+            with self._store.reading() as view:
+                is_measured = any(one.first_us is not None for one in view.channels(household.household_no))
+            day = local_day(household, self._now_us(), days_ahead)
+            return is_measured and (again or self._forecasts.lacking(household, day))
+
+        return self._each(
+            only,
+            lambda one: (
+                self._producers.forecast(one.id, local_day(one, self._now_us(), days_ahead).isoformat())
+                if wanted(one)
+                else None
+            ),
+        )
+
+    def trigger_real_data(self, look_back_minutes: int, only: str | None = None) -> Summary:
+        """Ask for the telemetry of the last minutes, of all households that have a dongle or a smart meter."""
+        end_us = self._now_us()
+        start_us = end_us - look_back_minutes * S_PER_MINUTE * US_PER_S
+        return self._each(
+            only,
+            lambda one: self._producers.real_data(one.id, start_us, end_us) if one.api_key or one.meter_id else None,
+        )
+
+    def mock_curves(self, days_ahead: int, delivery_time_minutes: int, only: str | None = None) -> Summary:
+        """Ask for the mock curve of a day of all households."""
+
+        def put(one: Household) -> object:
+            start_us, _ = civil_day(local_day(one, self._now_us(), days_ahead), one.timezone)
+            return self._producers.mock_curve(one.id, start_us, delivery_time_minutes)
+
+        return self._each(only, put)
+
+    def post_measured(self, days_ahead: int, sink: MeasuredSink, only: str | None = None) -> Summary:
+        """Post the mean power of each quarter-hour of a day (−1: yesterday) that is measured, of all households.
+
+        A batch that the other side does not take is told of each of its households.
+        """
+        out = Summary()
+        batch: dict[str, tuple[Int64, Float64]] = {}
+
+        def post() -> None:
+            try:
+                sink.post_measured(dict(batch))
+                out.done += len(batch)
+            except StatisticsError as error:
+                out.failed += [(household, error.sentence) for household in batch]
+            batch.clear()
+
+        for one in households_of(self._store, only):
+            at_us, power_w = self._measured_w(one, local_day(one, self._now_us(), days_ahead))
+            if not len(at_us):
+                out.skipped += 1
+                continue
+            batch[one.id] = (at_us, power_w)
+            if len(batch) == _POSTED_AT_ONCE:
+                post()
+        if batch:
+            post()
+        return out
+
+    def _measured_w(self, household: Household, day: date) -> tuple[Int64, Float64]:
+        start_us, end_us = civil_day(day, household.timezone)
+        first, count = quarter_of(start_us), quarter_after(end_us) - quarter_of(start_us)
+        with self._store.reading() as view:
+            energy_milliwh = measured_quarters(view, household, first, count)
+        known = np.flatnonzero(np.isfinite(energy_milliwh))
+        return (first + known) * QUARTER_US, energy_milliwh[known] * QUARTERS_PER_HOUR / MILLI
+
+    def _each(self, only: str | None, put: Callable[[Household], object]) -> Summary:
+        """Put an event of each household; None where there is nothing to do."""
+        out = Summary()
+        for one in self._households(only):
+            try:
+                if put(one) is None:
+                    out.skipped += 1
+                else:
+                    out.done += 1
+            except StatisticsError as error:
+                out.fail(one.id, error)
+        return out
+
+    def _households(self, only: str | None) -> Iterator[Household]:
+        return households_of(self._store, only)
+
+
+class DailyForecasts:
+    """Asks for the forecasts of today and tomorrow that are lacking; one process at a time does."""
+
+    def __init__(self, jobs: Jobs, lease: Lease) -> None:
+        self._jobs, self._lease = jobs, lease
+
+    def step(self) -> int:
+        """Ask for them; 0, so that there is a rest. Raises Unavailable."""
+        if self._lease.is_held():
+            for days_ahead in (0, 1):
+                self._jobs.trigger_forecasts(days_ahead)
+        return 0
