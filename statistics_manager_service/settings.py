@@ -105,6 +105,11 @@ class Settings(BaseSettings):
         None, description="Base URL of the forecast service. Without it forecasts are made here."
     )
     forecast_timeout_s: float = Field(10, gt=0, le=120, description="Seconds that the forecast service may take.")
+    forecast_daily: bool = Field(
+        True,
+        description="Ask for the forecasts of today and tomorrow by itself; `false` where a scheduler runs "
+        "`statistics-manager job forecasts`, as for a fleet.",
+    )
     carbon_source: Literal["none", "sentinel", "electricity_maps", "neso"] = Field(
         "none",
         description="Where forecasts of the grid's carbon intensity are fetched from; `sentinel` where `HOST_SENTINEL` "

@@ -13,6 +13,7 @@ import uvicorn
 from statistics_manager_service.api.app import Service
 from statistics_manager_service.api.app import create_app as create_api
 from statistics_manager_service.bootstrap.events import workers_of
+from statistics_manager_service.bootstrap.feeds import forecast_service
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.ingest.json_body import decode_json
 from statistics_manager_service.ingest.line_protocol import decode_line_protocol
@@ -21,7 +22,9 @@ from statistics_manager_service.observability import configure_logging
 from statistics_manager_service.services.app import AppServices, DecodedLines
 from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.fields import KNOWN_FIELDS
+from statistics_manager_service.services.forecasting import Forecasts
 from statistics_manager_service.services.households import Households
+from statistics_manager_service.services.jobs import Jobs
 from statistics_manager_service.services.keys import PublicKeys
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.producing import Producers
@@ -168,3 +171,13 @@ def households_of(store: SqlStore) -> Households:
 def device_tokens_of(store: SqlStore) -> Tokens:
     """Device tokens of a store, for commands: no JWT is verified there."""
     return Tokens(store, now_us, None, "HS512", 0)
+
+
+def forecasts_of(settings: Settings, store: SqlStore) -> Forecasts:
+    """Forecasts of a store, for commands and jobs."""
+    return Forecasts(store, forecast_service(settings), now_us)
+
+
+def jobs_of(settings: Settings, store: SqlStore) -> Jobs:
+    """The jobs over a store, for commands."""
+    return Jobs(store, Producers(store, now_us), forecasts_of(settings, store), now_us)

@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Sequence
 
 from statistics_manager_service.bootstrap.feeds import forecast_service
-from statistics_manager_service.core.units import S_PER_HOUR
+from statistics_manager_service.core.units import QUARTER_S, S_PER_HOUR
 from statistics_manager_service.events.wire import body_of, message_of
 from statistics_manager_service.services.event_rows import OutboxEvent
 from statistics_manager_service.services.events import FORECAST_COMPUTED, MOCK_CURVE, Handlers
 from statistics_manager_service.services.forecasting import ForecastHandler, Forecasts
 from statistics_manager_service.services.inbox import Backoff, Inbox
+from statistics_manager_service.services.jobs import DailyForecasts, Jobs
 from statistics_manager_service.services.mock_curves import MockCurveHandler
 from statistics_manager_service.services.ports import Store
+from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.services.relaying import LEASE_S, Lease, Relay, Retries
 from statistics_manager_service.services.working import Duty, Workers
@@ -57,6 +59,16 @@ class InProcess:
         return told
 
 
+def daily_duties(settings: Settings, store: Store, holder: str, now_us: Callable[[], int]) -> list[Duty]:
+    """What a scheduler would do else: asking for forecasts."""
+    if not settings.forecast_daily:
+        return []
+    forecasts = Forecasts(store, forecast_service(settings), now_us)
+    jobs = Jobs(store, Producers(store, now_us), forecasts, now_us)
+    daily = DailyForecasts(jobs, Lease(store, "forecasts", holder, now_us), now_us)
+    return [Duty("forecasts", daily.step, QUARTER_S)]
+
+
 def workers_of(settings: Settings, store: Store, recorder: Recorder, now_us: Callable[[], int]) -> Workers:
     """The threads that run beside the requests."""
     holder = secrets.token_hex(8)
@@ -67,6 +79,7 @@ def workers_of(settings: Settings, store: Store, recorder: Recorder, now_us: Cal
         [
             Duty("relay", relay.step, _REST_S),
             Duty("retries", retries.step, _REST_S),
+            *daily_duties(settings, store, holder, now_us),
             Duty("forget", lambda: relay.forget() * 0, S_PER_HOUR),
         ]
     )

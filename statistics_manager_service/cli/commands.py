@@ -13,6 +13,7 @@ from rich.progress import Progress
 from statistics_manager_service import bootstrap
 from statistics_manager_service.cli.demo import demo
 from statistics_manager_service.cli.importing import import_file
+from statistics_manager_service.cli.jobs import forecast, job_app
 from statistics_manager_service.cli.openapi import openapi
 from statistics_manager_service.cli.opening import existing_store, settings
 from statistics_manager_service.core.units import S_PER_HOUR
@@ -27,6 +28,8 @@ app.add_typer(token_app, name="token")
 app.command("demo")(demo)
 app.command("import")(import_file)
 app.command("openapi")(openapi)
+app.command("forecast")(forecast)
+app.add_typer(job_app, name="job")
 
 LONGEST_LABEL = 128
 Household = Annotated[str, typer.Option(help="Id of the household.")]

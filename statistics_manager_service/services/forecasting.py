@@ -173,7 +173,7 @@ class Forecasts:
         rows = issue.rows(owner.household_no)
         return lambda view: view.add_forecasts(rows)
 
-    def make(self, household: str, day: date, issued_us: int | None = None) -> None:
+    def make(self, household: str, day: date, issued_us: int | None = None) -> Issue:
         """Make a forecast of a household's civil day here, from what was measured before it is issued, and keep it.
 
         Raises NotFound where there is no such household, or too little is measured.
@@ -181,11 +181,10 @@ class Forecasts:
         with self._store.reading() as view:
             owner = known_household(view, household)
         start_us, end_us = civil_day(day, owner.timezone)
-        rows = self._made(owner, start_us, end_us, self._now_us() if issued_us is None else issued_us).rows(
-            owner.household_no
-        )
+        issue = self._made(owner, start_us, end_us, self._now_us() if issued_us is None else issued_us)
         with self._store.writing() as view:
-            view.add_forecasts(rows)
+            view.add_forecasts(issue.rows(owner.household_no))
+        return issue
 
     def lacking(self, household: Household, day: date) -> bool:
         """Whether no forecast of a household's civil day is stored."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Protocol
@@ -17,16 +17,19 @@ from statistics_manager_service.core.units import (
     QUARTER_US,
     QUARTERS_PER_HOUR,
     S_PER_MINUTE,
+    US_PER_DAY,
     US_PER_S,
 )
 from statistics_manager_service.errors import StatisticsError
-from statistics_manager_service.services.forecasting import Forecasts, civil_day, measured_quarters
+from statistics_manager_service.services.forecasting import MEASURE, Forecasts, civil_day, measured_quarters
 from statistics_manager_service.services.ports import Household, Store
 from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.services.relaying import Lease
 from statistics_manager_service.services.verifying import households_of
 
 _POSTED_AT_ONCE: Final = 200
+#: A household that has sent nothing for so long is not forecast.
+_SILENT_DAYS: Final = 7
 
 
 @dataclass(slots=True)
@@ -36,10 +39,6 @@ class Summary:
     done: int = 0
     skipped: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
-
-    def fail(self, household: str, error: StatisticsError) -> None:
-        """A household whose part failed; the job goes on."""
-        self.failed.append((household, error.sentence))
 
 
 class MeasuredSink(Protocol):
@@ -63,23 +62,40 @@ class Jobs:
     def __init__(self, store: Store, producers: Producers, forecasts: Forecasts, now_us: Callable[[], int]) -> None:
         self._store, self._producers, self._forecasts, self._now_us = store, producers, forecasts, now_us
 
-    def trigger_forecasts(self, days_ahead: int, *, again: bool = False, only: str | None = None) -> Summary:
-        """Ask for the forecast of a day, counted from each household's today, of all that have none of it yet (with
-        `again`: of all) and have any channel."""
+    def trigger_forecasts(
+        self,
+        days_ahead: int,
+        *,
+        again: bool = False,
+        only: str | None = None,
+        asked: dict[tuple[str, date], int] | None = None,
+    ) -> Summary:
+        """Ask for the forecast of a day, counted from each household's today, of all that are measured and have none
+        of it yet (with `again`: of all that are measured).
 
-        def wanted(household: Household) -> bool:
-            with self._store.reading() as view:
-                is_measured = any(one.first_us is not None for one in view.channels(household.household_no))
-            day = local_day(household, self._now_us(), days_ahead)
-            return is_measured and (again or self._forecasts.lacking(household, day))
+        asked: households and days that were asked for before, with when; they are left out, and the others added.
+        """
+        now_us = self._now_us()
 
-        return self._each(
-            only,
-            lambda one: (
-                self._producers.forecast(one.id, local_day(one, self._now_us(), days_ahead).isoformat())
-                if wanted(one)
-                else None
-            ),
+        def put(one: Household) -> object:
+            day = local_day(one, now_us, days_ahead)
+            if asked is not None and (one.id, day) in asked:
+                return None
+            if not self._is_measured(one, now_us) or not (again or self._forecasts.lacking(one, day)):
+                return None
+            if asked is not None:
+                asked[one.id, day] = now_us
+            return self._producers.forecast(one.id, day.isoformat())
+
+        return self._each(only, put)
+
+    def _is_measured(self, household: Household, now_us: int) -> bool:
+        """Whether enough was measured of late that a forecast can be made."""
+        with self._store.reading() as view:
+            channels = [c for c in view.channels(household.household_no) if c.quantity == MEASURE and c.first_us]
+        return any(
+            (c.first_us or 0) <= now_us - US_PER_DAY and (c.last_us or 0) >= now_us - _SILENT_DAYS * US_PER_DAY
+            for c in channels
         )
 
     def trigger_real_data(self, look_back_minutes: int, only: str | None = None) -> Summary:
@@ -137,31 +153,35 @@ class Jobs:
         return (first + known) * QUARTER_US, energy_milliwh[known] * QUARTERS_PER_HOUR / MILLI
 
     def _each(self, only: str | None, put: Callable[[Household], object]) -> Summary:
-        """Put an event of each household; None where there is nothing to do."""
-        out = Summary()
-        for one in self._households(only):
-            try:
-                if put(one) is None:
-                    out.skipped += 1
-                else:
-                    out.done += 1
-            except StatisticsError as error:
-                out.fail(one.id, error)
-        return out
+        return each_household(self._store, only, put)
 
-    def _households(self, only: str | None) -> Iterator[Household]:
-        return households_of(self._store, only)
+
+def each_household(store: Store, only: str | None, do: Callable[[Household], object]) -> Summary:
+    """Do something for each household, or for one; None is returned where there is nothing to do."""
+    out = Summary()
+    for one in households_of(store, only):
+        try:
+            if do(one) is None:
+                out.skipped += 1
+            else:
+                out.done += 1
+        except StatisticsError as error:
+            out.failed.append((one.id, error.sentence))
+    return out
 
 
 class DailyForecasts:
-    """Asks for the forecasts of today and tomorrow that are lacking; one process at a time does."""
+    """Asks for the forecasts of today and tomorrow that are lacking, once for each day; one process at a time does."""
 
-    def __init__(self, jobs: Jobs, lease: Lease) -> None:
-        self._jobs, self._lease = jobs, lease
+    def __init__(self, jobs: Jobs, lease: Lease, now_us: Callable[[], int]) -> None:
+        self._jobs, self._lease, self._now_us = jobs, lease, now_us
+        self._asked: dict[tuple[str, date], int] = {}
 
     def step(self) -> int:
         """Ask for them; 0, so that there is a rest. Raises Unavailable."""
         if self._lease.is_held():
+            now_us = self._now_us()
+            self._asked = {key: at_us for key, at_us in self._asked.items() if now_us - at_us < 2 * US_PER_DAY}
             for days_ahead in (0, 1):
-                self._jobs.trigger_forecasts(days_ahead)
+                self._jobs.trigger_forecasts(days_ahead, asked=self._asked)
         return 0

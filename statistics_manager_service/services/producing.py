@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from statistics_manager_service.core.labels import iso_label
+from statistics_manager_service.observability import CORRELATION_ID
 from statistics_manager_service.services.event_rows import OutboxEvent
 from statistics_manager_service.services.events import FORECAST_COMPUTED, GET_REAL_DATA, MOCK_CURVE, new_event
 from statistics_manager_service.services.homes import known_household
@@ -45,6 +46,9 @@ class Producers:
         with self._store.writing() as view:
             owner = known_household(view, household)
             payload = {"user_id": household, **payload_of(owner)}
+            correlation_id = CORRELATION_ID.get()
+            if correlation_id is not None:
+                payload["correlation_id"] = correlation_id
             event = new_event(event_type, household, payload, self._now_us())
             view.add_event(event)
         return event
