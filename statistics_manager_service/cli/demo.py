@@ -18,11 +18,15 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.core.units import QUARTER_US, S_PER_DAY, US_PER_S
 from statistics_manager_service.demo import DemoHome, count, first_month, homes, readings
 from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.services.forecasting import civil_day
+from statistics_manager_service.services.jobs import local_day
+from statistics_manager_service.services.ports import Household
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.storage.migrate import migrate
 
 _TOKEN_DAYS = 7
+_FORECAST_DAYS = 30
 
 
 def demo(
@@ -46,7 +50,7 @@ def demo(
     migrate(settings.store_url)
     store = bootstrap.open_store(settings)
     found = homes(end_us)
-    _fill(store, found, end_us)
+    _fill(settings, store, found, end_us)
     _print_links(settings, found, since)
     if serve:
         print("\nThe service is running; stop it with Ctrl-C.", flush=True)
@@ -62,7 +66,7 @@ def _key(path: Path) -> str:
     return path.read_text().strip()
 
 
-def _fill(store: SqlStore, found: list[DemoHome], end_us: int) -> None:
+def _fill(settings: Settings, store: SqlStore, found: list[DemoHome], end_us: int) -> None:
     households, recorder = bootstrap.households_of(store), bootstrap.recorder_of(store)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -78,6 +82,19 @@ def _fill(store: SqlStore, found: list[DemoHome], end_us: int) -> None:
             for piece in readings(home, end_us):
                 recorder.record([piece])
                 progress.advance(task, len(piece.at_us))
+            _forecast(settings, store, households.get(home.id), end_us)
+
+
+def _forecast(settings: Settings, store: SqlStore, household: Household, end_us: int) -> None:
+    """Forecasts of the last days, each as it would have been issued at its midnight; those of today and tomorrow are
+    asked for by events, which the service handles once it runs."""
+    forecasts, jobs = bootstrap.forecasts_of(settings, store), bootstrap.jobs_of(settings, store)
+    for days_ago in range(_FORECAST_DAYS, 0, -1):
+        day = local_day(household, end_us, -days_ago)
+        if forecasts.lacking(household, day):
+            forecasts.make(household.id, day, issued_us=civil_day(day, household.timezone)[0])
+    for days_ahead in (0, 1):
+        jobs.trigger_forecasts(days_ahead, only=household.id)
 
 
 def _print_links(settings: Settings, found: list[DemoHome], since: str) -> None:
@@ -89,10 +106,14 @@ def _print_links(settings: Settings, found: list[DemoHome], since: str) -> None:
     print(f"\nThe API, to try it out:  {base}/docs")
     print("There, Authorize takes one of these tokens, each of one home:\n")
     next_year = time.gmtime(now_s).tm_year + 1
+    days = "group_by=daily&start={}&end={}".format(
+        *(time.strftime("%Y-%m-%d", time.gmtime(now_s + d * S_PER_DAY)) for d in (-6, 2))
+    )
     for home in found:
         claims = {"sub": home.id, "iat": now_s, "exp": now_s + _TOKEN_DAYS * S_PER_DAY}
         token = jwt.encode(claims, key.get_secret_value(), algorithm="HS512")
         query = f"measures=energy_import&group_by=monthly&start={since}-01&end={next_year}-01-01"
         print(f"{home.id}: {home.about}")
         print(f"  {token}")
-        print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/statistics?{query}'\n")
+        print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/statistics?{query}'")
+        print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/forecast?{days}'\n")
