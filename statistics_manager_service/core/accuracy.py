@@ -63,7 +63,7 @@ def accuracy(
 
     forecast_milliwh, actual_milliwh, persistence_milliwh: (n,) float64, mWh in the same quarters, in any order; NaN
         where unknown. Persistence is the same slot of the day before.
-    training_milliwh: (m,) float64, mWh of consecutive quarters before these, for MASE, NaN where unknown; None: no MASE.
+    training_milliwh: (m,) float64, mWh of consecutive quarters before these, NaN where unknown; None: no MASE.
     season_quarters: the season of MASE's naive forecast.
     """
     error = (forecast_milliwh - actual_milliwh) / MILLI

@@ -3,16 +3,18 @@
 Quarters are counted from 1970-01-01 UTC. People live by the wall clock, so quarters are brought together by the zone's
 wall time: on a day of 25 hours the repeated hour is forecast twice alike, on one of 23 hours the skipped one is not.
 
-What is forecast is `profile × level + carry`:
+What is forecast is `usual × level, drawn towards the recent, + carry`:
 
-- profile: for each quarter of the day a mean and a median over past days, weighed. The nearer a day and the more its
+- usual: for each quarter of the day a mean and a median over past days, weighed. The nearer a day and the more its
   weekday is like that of the day wanted, the more it counts. A mean has the least squared error and keeps the day's
   sum, a median the least absolute error.
 - level: how much more or less than usual the home took in the last days (heating, guests, nobody there).
-- carry: what it took more or less in the last hours, fading.
+- recent: what the last days had at this time of day, as far as differences from the usual have held from one day to
+  the next in this home. They do where heating is switched on and off by the season, hardly elsewhere.
+- carry: what the home took more or less in the last hours, fading.
 
-The figures below were chosen on half of some real homes and confirmed on the other half: the decision note of
-2026-11-25 tells both.
+The figures below were chosen on half of some real homes and tried on the other half: see the decision note on the
+forecaster.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, QUARTERS_PER_HOUR, US_PER_DAY
@@ -36,9 +37,12 @@ _DAYS_PER_WEEK: Final = 7
 _SATURDAY: Final = 5
 _WEEKDAY_OF_EPOCH: Final = EPOCH.weekday()
 
-#: A day so many days back counts half in the profile, and in the level.
-_PROFILE_HALF_LIFE_DAYS: Final = 15.0
+#: A day so many days back counts half: in what is usual, in the level, in what is recent, and where it is learnt how
+#: far differences hold.
+_USUAL_HALF_LIFE_DAYS: Final = 15.0
 _LEVEL_HALF_LIFE_DAYS: Final = 2.0
+_RECENT_HALF_LIFE_DAYS: Final = 0.5
+_LEARNING_HALF_LIFE_DAYS: Final = 15.0
 #: The level is drawn towards 1 as if so many usual days had been seen too.
 _LEVEL_PRIOR_DAYS: Final = 1.5
 #: What a day counts of which only the kind is the same (working day or weekend), and one of the other kind, beside 1
@@ -46,8 +50,10 @@ _LEVEL_PRIOR_DAYS: Final = 1.5
 _SAME_KIND: Final = (0.6, 0.25)
 _OTHER_KIND: Final = (0.4, 0.05)
 _ENOUGH_QUARTERS: Final = 3 * _DAYS_PER_WEEK * QUARTERS_PER_DAY
-#: The median's part of the profile. Beyond it the error of a day's sum grows, as a median is below the mean.
+#: The median's part of what is usual. Beyond it the error of a day's sum grows, as a median is below the mean.
 _MEDIAN_SHARE: Final = 0.3
+#: How far differences hold is learnt from so many quarters to each side.
+_HOLDING_QUARTERS: Final = 3 * QUARTERS_PER_HOUR
 #: How much of the last quarters' error is carried on, taken over how many quarters and fading as fast.
 _CARRY_SHARE: Final = 0.5
 _CARRY_QUARTERS: Final = 3 * QUARTERS_PER_HOUR // 2
@@ -75,17 +81,16 @@ def forecast(
         return np.full(count, np.nan)
     history_day, history_slot = _wall_days(begin, len(used), zone)
     past = _past(history_day[known], history_slot[known], used[known])
-    level = _level(past)
+    expected, fitted = _expectations(past, np.unique(day))
 
     last = known[-_CARRY_QUARTERS:]
-    error = used[last] - level * _profiles(past, history_day[last], history_slot[last])
+    error = used[last] - fitted[history_day[last] - past.day[0], history_slot[last]]
     told = np.isfinite(error)
     carry = _CARRY_SHARE * float(error[told].mean()) if told.any() else 0.0
     since = first_quarter - (begin + int(last[-1]) + 1) + np.arange(count)
-
-    usual = _profiles(past, day, slot)
-    usual[np.isnan(usual)] = float(used[known].mean())
-    return np.maximum(usual * level + carry * np.exp(-since / _CARRY_QUARTERS), 0.0)
+    out = expected[np.searchsorted(np.unique(day), day), slot]
+    out[np.isnan(out)] = float(used[known].mean())
+    return np.maximum(out + carry * np.exp(-since / _CARRY_QUARTERS), 0.0)
 
 
 def same_slot_yesterday(first_quarter: int, energy_milliwh: Float64, zone: str) -> Float64:
@@ -107,14 +112,13 @@ def same_slot_yesterday(first_quarter: int, energy_milliwh: Float64, zone: str) 
 class _Past:
     """Known energies of civil days, by the quarter of the day.
 
-    day: (d,) int64, days since 1970-01-01, whole range. energy_milliwh: (d, 96) float64, 0 where not known.
-    known: (d, 96) bool. order: (d, 96) int64, the rows of each column from the least energy to the greatest.
+    day: (d,) int64, days since 1970-01-01, one after the other. energy_milliwh: (d, 96) float64, 0 where not known.
+    known: (d, 96) float64, 1 or 0.
     """
 
     day: Int64
     energy_milliwh: Float64
-    known: NDArray[np.bool_]
-    order: Int64
+    known: Float64
 
 
 def _wall_days(first_quarter: int, count: int, zone: str) -> tuple[Int64, Int64]:
@@ -131,56 +135,89 @@ def _past(day: Int64, slot: Int64, energy_milliwh: Float64) -> _Past:
     size = len(days) * QUARTERS_PER_DAY
     number = np.bincount(cell, minlength=size).reshape(-1, QUARTERS_PER_DAY)
     total = np.bincount(cell, energy_milliwh, minlength=size).reshape(-1, QUARTERS_PER_DAY)
-    mean = total / np.maximum(number, 1)
-    return _Past(days, mean, number > 0, np.argsort(mean, axis=0))
+    return _Past(days, total / np.maximum(number, 1), (number > 0).astype(np.float64))
 
 
-def _weights(past: _Past, day: int) -> Float64:
-    """(d,) float64: what each past day counts for a day; those from that day on nothing."""
-    age = day - past.day
-    enough = min(np.count_nonzero(past.known) / _ENOUGH_QUARTERS, 1.0)
+def _expectations(past: _Past, days: Int64) -> tuple[Float64, Float64]:
+    """What is expected of days to come, (r, 96) float64, and what would have been of each past day, (d, 96) float64.
+
+    Each from the days before it alone; NaN where none of them tells.
+    """
+    every = np.concatenate((past.day, days))
+    enough = min(float(past.known.sum()) / _ENOUGH_QUARTERS, 1.0)
     same_kind, other_kind = (few + (many - few) * enough for few, many in (_SAME_KIND, _OTHER_KIND))
-    weekday = (past.day + _WEEKDAY_OF_EPOCH) % _DAYS_PER_WEEK
-    wanted = (day + _WEEKDAY_OF_EPOCH) % _DAYS_PER_WEEK
-    kind = np.where((weekday >= _SATURDAY) == (wanted >= _SATURDAY), same_kind, other_kind)
-    alike = np.where(weekday == wanted, 1.0, kind)
-    return np.where(age > 0, alike * 0.5 ** (np.maximum(age, 0) / _PROFILE_HALF_LIFE_DAYS), 0.0)
+    weight = _weights(past, every, _USUAL_HALF_LIFE_DAYS, same_kind, other_kind)
+    mean, level = _means(past, weight), _levels(past, every)[:, np.newaxis]
+    recent = _means(past, _weights(past, every, _RECENT_HALF_LIFE_DAYS))
+    behind, ahead = slice(len(past.day)), slice(len(past.day), None)
+    holding = _holding(past, (mean * level)[behind], recent[behind])
+    fitted = _between(mean[behind] * level[behind], recent[behind], holding)
+    # What holds from one day to the next with this share holds for several days with its power.
+    distance = np.maximum(days - past.day[-1], 1)[:, np.newaxis]
+    usual = (1.0 - _MEDIAN_SHARE) * mean[ahead] + _MEDIAN_SHARE * _medians(past, weight[ahead])
+    return _between(usual * level[ahead], recent[ahead], holding**distance), fitted
 
 
-def _profiles(past: _Past, day: Int64, slot: Int64) -> Float64:
-    """(n,) float64: what is usual in each quarter of the day on these days, NaN where no day before tells."""
-    out = np.empty(len(day))
-    for one in np.unique(day).tolist():
-        weight = _weights(past, one)
-        usual = (1.0 - _MEDIAN_SHARE) * _mean(past, weight) + _MEDIAN_SHARE * _median(past, weight)
-        is_it = day == one
-        out[is_it] = usual[slot[is_it]]
+def _between(usual: Float64, recent: Float64, share: Float64) -> Float64:
+    """From the usual towards what was recent, by a share; the usual where nothing recent is known."""
+    return usual + share * np.where(np.isnan(recent), 0.0, recent - usual)
+
+
+def _weights(
+    past: _Past, days: Int64, half_life_days: float, same_kind: float = 1.0, other_kind: float = 1.0
+) -> Float64:
+    """(r, d) float64: what each past day counts for each of some days; those from that day on nothing."""
+    age = days[:, np.newaxis] - past.day
+    of_days, of_past = ((one + _WEEKDAY_OF_EPOCH) % _DAYS_PER_WEEK for one in (days, past.day))
+    is_same_kind = (of_days >= _SATURDAY)[:, np.newaxis] == (of_past >= _SATURDAY)
+    alike = np.where(of_days[:, np.newaxis] == of_past, 1.0, np.where(is_same_kind, same_kind, other_kind))
+    return np.where(age > 0, alike * 0.5 ** (np.maximum(age, 1) / half_life_days), 0.0)
+
+
+def _means(past: _Past, weight: Float64) -> Float64:
+    """(r, 96) float64 weighted means over the past days, NaN where nothing counts. weight: (r, d)."""
+    total = weight @ past.known
+    means: Float64 = weight @ past.energy_milliwh / np.where(total > 0, total, np.nan)
+    return means
+
+
+def _medians(past: _Past, weight: Float64) -> Float64:
+    """(r, 96) float64 weighted medians: the least energy that half of the weight does not exceed. weight: (r, d)."""
+    order = np.argsort(past.energy_milliwh, axis=0)
+    known = np.take_along_axis(past.known, order, axis=0)
+    column = np.arange(QUARTERS_PER_DAY)
+    out = np.empty((len(weight), QUARTERS_PER_DAY))
+    for i, of_day in enumerate(weight):
+        reached = np.cumsum(of_day[order] * known, axis=0)
+        row = np.argmax(reached >= reached[-1] / 2, axis=0)
+        out[i] = past.energy_milliwh[order[row, column], column]
     return out
 
 
-def _mean(past: _Past, weight: Float64) -> Float64:
-    """(96,) float64 weighted mean over the days, NaN where nothing counts."""
-    total = weight @ past.known
-    mean: Float64 = weight @ past.energy_milliwh / np.where(total > 0, total, np.nan)
-    return mean
+def _levels(past: _Past, days: Int64) -> Float64:
+    """(r,) float64: what the home took in the days before, as a ratio to the usual at the quarters that are known."""
+    usual = np.nan_to_num(_means(past, _weights(past, days, _USUAL_HALF_LIFE_DAYS)))
+    weight = _weights(past, days, _LEVEL_HALF_LIFE_DAYS)
+    prior = _LEVEL_PRIOR_DAYS * usual.sum(axis=1)
+    expected = ((weight @ past.known) * usual).sum(axis=1) + prior
+    taken = (weight @ past.energy_milliwh).sum(axis=1) + prior
+    return np.where(expected > 0, np.maximum(taken, 0.0) / np.where(expected > 0, expected, 1.0), 1.0)
 
 
-def _median(past: _Past, weight: Float64) -> Float64:
-    """(96,) float64 weighted median over the days: the least energy that half of the weight does not exceed."""
-    sorted_known = np.take_along_axis(past.known, past.order, axis=0)
-    reached = np.cumsum(weight[past.order] * sorted_known, axis=0)
-    row = np.argmax(reached >= reached[-1] / 2, axis=0)
-    column = np.arange(QUARTERS_PER_DAY)
-    median: Float64 = past.energy_milliwh[past.order[row, column], column]
-    return median
+def _holding(past: _Past, usual: Float64, recent: Float64) -> Float64:
+    """(96,) float64 in 0..1: what share of the difference of recent days from the usual the next day had as well.
+
+    usual, recent: (d, 96), for each past day from the days before it. The share is the one of least squares.
+    """
+    error, difference = past.energy_milliwh - usual, recent - usual
+    told = (past.known > 0) & np.isfinite(error) & np.isfinite(difference)
+    weight = np.where(told, 0.5 ** ((past.day[-1] - past.day) / _LEARNING_HALF_LIFE_DAYS)[:, np.newaxis], 0.0)
+    error, difference = np.where(told, error, 0.0), np.where(told, difference, 0.0)
+    both, square = (_around((weight * one * difference).sum(axis=0)) for one in (error, difference))
+    return np.clip(both / np.where(square > 0, square, 1.0), 0.0, 1.0)
 
 
-def _level(past: _Past) -> float:
-    """How much the home took in the last days for each unit that is usual at the hours that are known."""
-    age = past.day[-1] - past.day
-    usual = np.nan_to_num(_mean(past, 0.5 ** (age / _PROFILE_HALF_LIFE_DAYS)))
-    weight = 0.5 ** (age / _LEVEL_HALF_LIFE_DAYS)
-    prior = _LEVEL_PRIOR_DAYS * float(usual.sum())
-    expected = float((weight @ past.known) @ usual) + prior
-    taken = float((weight @ past.energy_milliwh).sum()) + prior
-    return max(taken / expected, 0.0) if expected > 0 else 1.0
+def _around(value: Float64) -> Float64:
+    """(96,) sums over the quarters around each, round the clock."""
+    reach = _HOLDING_QUARTERS
+    return np.convolve(np.concatenate((value[-reach:], value, value[:reach])), np.ones(2 * reach + 1), "valid")
