@@ -1,4 +1,4 @@
-"""`python -m bench [ingest|answers|http|size …]`: prints each speed beside a reference of the same run."""
+"""`python -m bench [ingest|answers|http|size|forecasts …]`: prints each speed beside a reference of the same run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import tempfile
 
 import numpy as np
 
-from bench import answers, http, ingest, size
+from bench import answers, forecasts, http, ingest, size
 from bench.report import print_lines
 
-PARTS = ("ingest", "answers", "http", "size")
+PARTS = ("ingest", "answers", "http", "size", "forecasts")
 
 
 def main(wanted: list[str]) -> None:
@@ -38,6 +38,8 @@ def main(wanted: list[str]) -> None:
                 print_lines("HTTP: requests a second", lines)
         if "size" in parts:
             print_lines("Size on disk", size.measure(folder / "bulk.sqlite3", folder / "answers.sqlite3"))
+    if "forecasts" in parts:
+        forecasts.show()
 
 
 if __name__ == "__main__":

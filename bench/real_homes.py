@@ -20,14 +20,17 @@ from statistics_manager_service.core.units import QUARTER_S, QUARTERS_PER_HOUR, 
 from statistics_manager_service.ingest.presets import read_file
 
 DATA: Final = pathlib.Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+_HOUR: Final = QUARTERS_PER_HOUR
 _HALF_HOUR: Final = QUARTERS_PER_HOUR // 2
+_LONDON: Final = "Europe/London"
+_NL: Final = "Europe/Amsterdam"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A home of a data set: which file, how it is read, and how many quarters one of its values covers.
+    """A home of a data set: which files, how they are read, and how many quarters one of its values covers.
 
-    held_out: not looked at when the forecaster's figures were chosen.
+    path: below the folder of data sets, may be a pattern. held_out: nothing of the forecaster was chosen by it.
     """
 
     home: str
@@ -49,67 +52,41 @@ class Home:
 
 
 SOURCES: Final = (
-    *(
-        Source(name, f"london_lcl_halfhour/{name}.csv.gz", "london", "Europe/London", _HALF_HOUR, held_out)
-        for name, held_out in (
-            ("MAC000002", False),
-            ("MAC000003", True),
-            ("MAC000009", False),
-            ("MAC000015", True),
-            ("MAC000026", False),
-        )
-    ),
+    Source("MAC000002", "london_lcl_halfhour/MAC000002.csv.gz", "london", _LONDON, _HALF_HOUR, False),
+    Source("MAC000003", "london_lcl_halfhour/MAC000003.csv.gz", "london", _LONDON, _HALF_HOUR, False),
+    Source("MAC000009", "london_lcl_halfhour/MAC000009.csv.gz", "london", _LONDON, _HALF_HOUR, False),
+    Source("MAC000015", "london_lcl_halfhour/MAC000015.csv.gz", "london", _LONDON, _HALF_HOUR, True),
+    Source("MAC000026", "london_lcl_halfhour/MAC000026.csv.gz", "london", _LONDON, _HALF_HOUR, False),
     Source("E-REDES", "eredes_pt_15min/leituras.csv.gz", "e-redes", "Europe/Lisbon", 1, True),
-    Source("EMO", "emo_nl_register/elec_2025.csv.gz", "emo", "Europe/Amsterdam", 1, False),
+    Source("EMO", "emo_nl_register/elec_2025.csv.gz", "emo", _NL, 1, False),
+    Source("Slimme Meter", "slimmemeterportal_nl_15min/data_2023.csv.gz", "slimmemeterportal", _NL, 1, True),
+    Source("P1 monitor", "p1mon_nl_registers/history_hour.csv.gz", "p1-monitor", _NL, _HOUR, False),
+    Source("DSMR reader", "dsmr_reader_nl_hour/export_hour.csv.gz", "dsmr-reader", _NL, _HOUR, True),
+    Source("Engie", "engie_nl_hourly/verbruiken_export.csv.gz", "engie", _NL, _HOUR, False),
+    Source("Zonneplan", "zonneplan_nl_dynamic_tariff/export.csv.gz", "zonneplan", _NL, _HOUR, True),
     Source(
-        "Slimme Meter", "slimmemeterportal_nl_15min/data_2023.csv.gz", "slimmemeterportal", "Europe/Amsterdam", 1, True
+        "Enphase", "enphase_hourly_balance/custom_report.csv.gz", "enphase", _NL, _HOUR, False, "energy_consumption"
     ),
-    Source(
-        "P1 monitor",
-        "p1mon_nl_registers/history_hour.csv.gz",
-        "p1-monitor",
-        "Europe/Amsterdam",
-        QUARTERS_PER_HOUR,
-        False,
-    ),
-    Source(
-        "DSMR reader",
-        "dsmr_reader_nl_hour/export_hour.csv.gz",
-        "dsmr-reader",
-        "Europe/Amsterdam",
-        QUARTERS_PER_HOUR,
-        True,
-    ),
-    Source("Engie", "engie_nl_hourly/verbruiken_export.csv.gz", "engie", "Europe/Amsterdam", QUARTERS_PER_HOUR, False),
-    Source(
-        "Zonneplan",
-        "zonneplan_nl_dynamic_tariff/export.csv.gz",
-        "zonneplan",
-        "Europe/Amsterdam",
-        QUARTERS_PER_HOUR,
-        True,
-    ),
-    Source(
-        "Enphase",
-        "enphase_hourly_balance/custom_report.csv.gz",
-        "enphase",
-        "Europe/Amsterdam",
-        QUARTERS_PER_HOUR,
-        False,
-        "energy_consumption",
-    ),
-    Source("HUE", "hue_ca_hourly/Residential_1_2013.csv.gz", "hue", "America/Vancouver", QUARTERS_PER_HOUR, True),
+    Source("HUE", "hue_ca_hourly/Residential_1_2013.csv.gz", "hue", "America/Vancouver", _HOUR, True),
+)
+
+#: Homes of which there are less than five weeks: after a week a forecaster has to be of use already.
+SHORT_SOURCES: Final = (
+    Source("MAC000016", "london_lcl_halfhour/MAC000016.csv.gz", "london", _LONDON, _HALF_HOUR, True),
+    Source("UCI", "uci_fr_household_1min/household_power_consumption.csv.gz", "uci", "Europe/Paris", 1, True),
+    Source("Shelly", "shelly_em3_three_phase/em_data_phase*.csv.gz", "shelly", _NL, _HALF_HOUR, True),
 )
 
 
 def read_home(source: Source, data: pathlib.Path = DATA) -> Home:
-    """A home's energy by quarter-hours: the sum of its channels (two registers where it has two tariffs)."""
-    path = data / source.path
-    if source.preset == "hue":
-        channels = [_hue(path, source.zone)]
-    else:
-        pieces = read_file(path, source.preset, household="home", zone=source.zone)
-        channels = _channels(list(pieces), source.quantity)
+    """A home's energy by quarter-hours: the sum of its channels (of two tariffs, of three phases)."""
+    pieces = []
+    for path in sorted(data.glob(source.path)):
+        if source.preset == "hue":
+            pieces.append(Decoded([_hue(path, source.zone)], []))
+        else:
+            pieces += read_file(path, source.preset, household="home", zone=source.zone)
+    channels = _channels(pieces, source.quantity)
     lines = [_lines(one) for one in channels]
     first = min(quarter_of(int(one.at_us[0])) for one in lines)
     count = max(quarter_after(int(one.at_us[-1])) for one in lines) - first
