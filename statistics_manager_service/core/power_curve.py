@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from statistics_manager_service.core.readings import Float64, Int64
-from statistics_manager_service.core.units import MILLI, QUARTER_US, US_PER_DAY, US_PER_HOUR
+from statistics_manager_service.core.units import MILLI, QUARTER_US, S_PER_MINUTE, US_PER_HOUR, US_PER_S
 
-#: The shortest and the longest step between two values of a curve.
-SHORTEST_STEP_US = QUARTER_US // 15
-LONGEST_STEP_US = US_PER_DAY
+#: The shortest and the longest step between two values of a curve. What is further apart is a curve with holes.
+SHORTEST_STEP_US: Final = S_PER_MINUTE * US_PER_S
+LONGEST_STEP_US: Final = US_PER_HOUR
 
 
 def step_of(at_us: Int64) -> int:
@@ -22,7 +24,7 @@ def step_of(at_us: Int64) -> int:
         raise ValueError("a curve has at least two values; of one alone nobody can tell how long it holds")
     step_us = int(np.diff(at_us).min())
     if not SHORTEST_STEP_US <= step_us <= LONGEST_STEP_US:
-        raise ValueError("the values of a curve are a minute to a day apart")
+        raise ValueError("the values of a curve are a minute to an hour apart")
     return step_us
 
 
