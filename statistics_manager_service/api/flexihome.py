@@ -232,7 +232,15 @@ async def power_consumed_real(
 ) -> Response:
     """The energy consumed in each bucket, kWh: from the dongle's register where there is one, else from the smart
     meter's intervals."""
-    return await _consumed(request, [asked.user_id], asked, who, with_forecast=False)
+    require_read(who, asked.user_id)
+    services = services_of(request)
+    over = asked.period(services.asking.now_us())
+
+    def answer() -> bytes:
+        real = FlexiHome(services.store).taken(asked.user_id, over)
+        return b"[" + _curves(asked.user_id, over.labels_us, None, real) + b"]"
+
+    return Response(await run(services, answer), media_type=JSON)
 
 
 @router.get(
@@ -249,27 +257,15 @@ async def forecast_vs_real(
 ) -> Response:
     """The measured energy of each bucket, kWh, beside the forecast: of each quarter-hour the newest one, or the newest
     that had been issued by `as_of`. `forecast` is empty where none is stored."""
-    return await _consumed(request, asked.user_ids, asked, who, as_of=asked.as_of)
-
-
-async def _consumed(
-    request: Request,
-    ids: list[str],
-    asked: PeriodQuery,
-    who: Caller,
-    *,
-    with_forecast: bool = True,
-    as_of: str | None = None,
-) -> Response:
-    services = services_of(request)
+    services, ids = services_of(request), asked.user_ids
     for user in ids:
         require_read(who, user)
     over = asked.period(services.asking.now_us())
     check_size(len(ids), over)
-    as_of_us = None if as_of is None else parse_moment(as_of, "UTC", "as_of")
+    as_of_us = None if asked.as_of is None else parse_moment(asked.as_of, "UTC", "as_of")
 
     def answer() -> bytes:
         found = FlexiHome(services.store).beside(ids, over, as_of_us)
-        return b"[" + b",".join(_curves(u, over.labels_us, f if with_forecast else None, r) for u, f, r in found) + b"]"
+        return b"[" + b",".join(_curves(user, over.labels_us, *curves) for user, *curves in found) + b"]"
 
     return Response(await run(services, answer), media_type=JSON)

@@ -186,8 +186,8 @@ async def household_forecast_accuracy(
 
     def answer() -> bytes:
         zone, now_us = services.households.get(household).timezone, services.asking.now_us()
-        end_us = _moment_us(asked.end, zone, "end") or now_us
-        start_us = _moment_us(asked.start, zone, "start")
+        end_us, start_us = _moment_us(asked.end, zone, "end"), _moment_us(asked.start, zone, "start")
+        end_us = now_us if end_us is None else end_us
         start_us = end_us - _USUAL_DAYS * US_PER_DAY if start_us is None else start_us
         if end_us <= start_us:
             raise BadInput.of([END_NOT_AFTER_START])

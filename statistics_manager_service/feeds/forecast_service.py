@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.core.labels import iso_label, iso_labels
+from statistics_manager_service.core.power_curve import step_of
 from statistics_manager_service.core.readings import Float64, Int64
-from statistics_manager_service.core.units import MILLI, US_PER_S
+from statistics_manager_service.core.units import MILLI
+from statistics_manager_service.errors import BadInput
 from statistics_manager_service.feeds.upstream import Upstream, nonsense
 from statistics_manager_service.services.forecasting import PowerCurve
 
 #: The most that a home may take, W: what is above is no home's, or in another unit than is said.
 _MOST_W: Final = 1_000_000.0
-_W_OF: Final = {"kW": float(MILLI), "W": 1.0}
+_W_OF: Final = {"kw": float(MILLI), "w": 1.0}
 _IMPORT: Final = "A+"
-_AT_ONCE: Final = 500
+
+
+def _instant_us(told: Any) -> int:
+    """A date-time without an offset is UTC, as everywhere in FlexiHome."""
+    try:
+        return parse_moment(str(told), "UTC", "timestamp")
+    except BadInput as error:
+        raise ValueError(error.faults[0].why) from error
+
+
+def _lower(told: Any) -> Any:
+    return told.lower() if isinstance(told, str) else told
 
 
 class _Value(BaseModel):
-    timestamp: AwareDatetime
-    value_p: Annotated[float, Field(allow_inf_nan=False)]
+    timestamp: Annotated[int, BeforeValidator(_instant_us)]
+    value_p: Annotated[float, Field(allow_inf_nan=False)] | None
 
 
 class _Curve(BaseModel):
-    units_p: Literal["kW", "W"]
+    units_p: Annotated[Literal["kw", "w"], BeforeValidator(_lower)]
     values: list[_Value]
+
+    def power_w(self) -> dict[int, float]:
+        """Known powers by their instants; of several of one instant the last."""
+        factor = _W_OF[self.units_p]
+        return {one.timestamp: one.value_p * factor for one in self.values if one.value_p is not None}
 
 
 class _Forecast(BaseModel):
@@ -45,10 +65,11 @@ class ForecastService:
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
 
-    def fetch(self, household: str, start_us: int, end_us: int) -> PowerCurve | None:
-        """The power that a household will take from start up to end; None where none is known.
+    def fetch(self, household: str, start_us: int, end_us: int) -> list[PowerCurve]:
+        """The power that a household will take from start up to end; none where none is known.
 
-        Raises Unavailable, also where the answer is nonsense; Declined.
+        Each curve has the step of its own values, also of those outside the range; one of a single value that of all
+        curves together. Raises Unavailable, also where the answer is nonsense; Declined.
         """
         query = {
             "start_date": iso_label(start_us),
@@ -62,29 +83,35 @@ class ForecastService:
             first = error.errors(include_url=False)[0]
             why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise nonsense(self._upstream.name, why) from error
-        found: dict[int, float] = {}
-        for curve in told.data:
-            for one in curve.values:
-                found[round(one.timestamp.timestamp() * US_PER_S)] = one.value_p * _W_OF[curve.units_p]
-        at_us = np.array(sorted(found), np.int64)
-        power_w = np.array([found[at] for at in at_us.tolist()])
-        if (np.abs(power_w) > _MOST_W).any():
-            raise nonsense(self._upstream.name, f"a power of {np.abs(power_w).max():g} W is no home's")
-        inside = (at_us >= start_us) & (at_us < end_us)
-        return PowerCurve(at_us[inside], power_w[inside]) if inside.any() else None
+        curves = [curve for curve in (one.power_w() for one in told.data) if curve]
+        largest_w = max((abs(power_w) for curve in curves for power_w in curve.values()), default=0)
+        if largest_w > _MOST_W:
+            raise nonsense(self._upstream.name, f"a power of {largest_w:g} W is no home's")
+        try:
+            found = _with_steps(curves)
+        except ValueError as error:
+            raise nonsense(self._upstream.name, str(error)) from error
+        return [one for one in (curve.between(start_us, end_us) for curve in found) if len(one.at_us)]
 
-    def post_measured(self, measured: dict[str, tuple[Int64, Float64]]) -> None:
+    def post_measured(self, measured: Mapping[str, tuple[Int64, Float64]]) -> None:
         """Tell what households took: of each the instants, (n,) int64, and the mean power from then on, (n,) W.
 
         Raises Unavailable, Declined.
         """
-        households = list(measured)
-        for first in range(0, len(households), _AT_ONCE):
-            body = [
-                {"installation_code": installation_of(one), "values": _values(*measured[one])}
-                for one in households[first : first + _AT_ONCE]
-            ]
-            self._upstream.post_json("/forecast/measurements", {"measurements": body})
+        body = [
+            {"installation_code": installation_of(household), "values": _values(at_us, power_w)}
+            for household, (at_us, power_w) in measured.items()
+        ]
+        self._upstream.post_json("/forecast/measurements", {"measurements": body})
+
+
+def _with_steps(curves: list[dict[int, float]]) -> list[PowerCurve]:
+    found = []
+    for curve in curves:
+        at_us = np.array(sorted(curve), np.int64)
+        neighbours_us = at_us if len(at_us) > 1 else np.array(sorted(set().union(*curves)), np.int64)
+        found.append(PowerCurve(at_us, np.array([curve[at] for at in at_us.tolist()]), step_of(neighbours_us)))
+    return found
 
 
 def _values(at_us: Int64, power_w: Float64) -> list[dict[str, object]]:

@@ -10,11 +10,12 @@ import numpy as np
 from statistics_manager_service.core.civil import Calendar
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Float64, Int64
+from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.services.asking import Newest, newest_of
 from statistics_manager_service.services.forecasting import MEASURE, forecast_between
-from statistics_manager_service.services.homes import known_households
+from statistics_manager_service.services.homes import known_household, known_households
 from statistics_manager_service.services.measuring import Column, Measurer
-from statistics_manager_service.services.ports import Store
+from statistics_manager_service.services.ports import Household, ReadView, Store
 from statistics_manager_service.services.totals import Totals
 
 
@@ -59,10 +60,17 @@ class FlexiHome:
         edges_us = period.calendar.edges_us
         with self._store.reading() as view:
             for household in known_households(view, users):
-                channels = view.channels(household.household_no)
-                real = Measurer(Totals(view, edges_us), channels).column(MEASURE, None).value
-                forecast, _ = forecast_between(view, household.household_no, edges_us, as_of_us)
-                yield household.id, _unless_unknown(forecast), _unless_unknown(real)
+                energy_milliwh, _ = forecast_between(view, household.household_no, edges_us, as_of_us)
+                yield (
+                    household.id,
+                    _unless_unknown(energy_milliwh / MILLIWH_PER_KWH),
+                    _taken(view, household, period),
+                )
+
+    def taken(self, user: str, period: Period) -> Float64 | None:
+        """A user's measured energy over the period, kWh; None where nothing is known of it. Raises NotFound."""
+        with self._store.reading() as view:
+            return _taken(view, known_household(view, user), period)
 
     def newest(self, users: Sequence[str], quantity: str, kind: Kind) -> Iterator[tuple[str, Newest | None]]:
         """Each user's newest value of a quantity; None where there is none. Raises NotFound."""
@@ -75,6 +83,11 @@ class FlexiHome:
                     if one.channel.quantity == quantity and one.channel.kind is kind
                 ]
                 yield household.id, max(found, key=lambda one: one.at_us, default=None)
+
+
+def _taken(view: ReadView, household: Household, period: Period) -> Float64 | None:
+    totals = Totals(view, period.calendar.edges_us)
+    return _unless_unknown(Measurer(totals, view.channels(household.household_no)).column(MEASURE, None).value)
 
 
 def _unless_unknown(value: Float64) -> Float64 | None:

@@ -27,6 +27,12 @@ class ForecastRows(Protocol):
         """Of the UTC days first … last, both included, what was issued until an instant; the newest issue last."""
         ...
 
+    def forecasts_of(
+        self, household_nos: Sequence[int], measure: str, first_day: int, last_day: int
+    ) -> list[ForecastRow]:
+        """The same of many households, whenever issued, in any order."""
+        ...
+
 
 class ForecastWrites(ForecastRows, Protocol):
     """Changes of forecasts, inside a write transaction."""

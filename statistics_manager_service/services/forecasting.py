@@ -12,7 +12,7 @@ import numpy as np
 from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.core.forecasting import DAYS_USED, forecast
 from statistics_manager_service.core.grid import day_of_quarter, quarter_after, quarter_of
-from statistics_manager_service.core.power_curve import energy_between, quarters_of_power, step_of
+from statistics_manager_service.core.power_curve import energy_between, quarters_of_power
 from statistics_manager_service.core.profiles import Days, pack_days, unpack_days
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import MILLIWH_PER_KWH, QUARTER_S, QUARTER_US, QUARTERS_PER_DAY
@@ -21,7 +21,7 @@ from statistics_manager_service.services.events import Work
 from statistics_manager_service.services.forecast_rows import ForecastRow, ForecastRows
 from statistics_manager_service.services.homes import known_household
 from statistics_manager_service.services.measuring import Measurer
-from statistics_manager_service.services.ports import Channel, Household, ReadView, Store
+from statistics_manager_service.services.ports import Channel, Household, ReadView, Store, WriteView
 from statistics_manager_service.services.totals import Totals
 
 #: What is forecast: what a home takes from the grid, which FlexiHome calls consumed.
@@ -36,17 +36,24 @@ _KNOWN_SHARE: Final = 0.999
 
 @dataclass(frozen=True, slots=True)
 class PowerCurve:
-    """Mean powers. at_us: (n,) int64, increasing; power_w: (n,) float64, from each instant up to the next."""
+    """Mean powers. at_us: (n,) int64, increasing by at least step_us; power_w: (n,) float64, each kept for step_us."""
 
     at_us: Int64
     power_w: Float64
+    step_us: int
+
+    def between(self, start_us: int, end_us: int) -> PowerCurve:
+        """What of it touches a range."""
+        inside = (self.at_us + self.step_us > start_us) & (self.at_us < end_us)
+        return PowerCurve(self.at_us[inside], self.power_w[inside], self.step_us)
 
 
 class CurveSource(Protocol):
     """Where forecasts are fetched from."""
 
-    def fetch(self, household: str, start_us: int, end_us: int) -> PowerCurve | None:
-        """The power that a household will take; None where none is known. Raises Unavailable, Declined."""
+    def fetch(self, household: str, start_us: int, end_us: int) -> Sequence[PowerCurve]:
+        """The power that a household will take, in one or several curves, of which later ones win; none where none is
+        known. Raises Unavailable, Declined."""
         ...
 
 
@@ -79,7 +86,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is stored of forecasts of d UTC days from first_day on: r rows, the newest issue last.
+    """What is stored of forecasts: r rows, the newest issue last, of the d UTC days from first_day on.
 
     place: (r,) int64 of each row's day; energy_milliwh: (r, 96) float64, NaN where nothing is said.
     """
@@ -91,6 +98,16 @@ class Stored:
     energy_milliwh: Float64
 
     @classmethod
+    def unpacked(cls, rows: Sequence[ForecastRow]) -> Stored:
+        """Rows, which may be none, as columns."""
+        day = np.array([row.day for row in rows], np.int64)
+        first, last = (int(day.min()), int(day.max())) if len(day) else (0, -1)
+        days = unpack_days([row.body for row in rows])
+        shape = (len(rows), QUARTERS_PER_DAY)
+        energy = np.where(np.broadcast_to(days.measured_s > 0, shape), days.energy_milliwh, np.nan)
+        return cls(first, last - first + 1, rows, day - first, energy.reshape(shape))
+
+    @classmethod
     def of(
         cls, view: ForecastRows, household_no: int, edges_us: tuple[int, int], until_us: int | None, source: str | None
     ) -> Stored:
@@ -98,13 +115,7 @@ class Stored:
         first = day_of_quarter(quarter_of(edges_us[0]))
         last = day_of_quarter(quarter_after(edges_us[1]) - 1)
         rows = view.forecasts(household_no, MEASURE, first, last, _EVER_US if until_us is None else until_us)
-        rows = [row for row in rows if source is None or row.source == source]
-        days = unpack_days([row.body for row in rows])
-        shape = (len(rows), QUARTERS_PER_DAY)
-        known = np.broadcast_to(days.measured_s > 0, shape)
-        energy = np.where(known, days.energy_milliwh, np.nan)
-        place = np.array([row.day - first for row in rows], np.int64)
-        return cls(first, last - first + 1, rows, place, energy.reshape(shape))
+        return cls.unpacked([row for row in rows if source is None or row.source == source])
 
     def newest(self) -> Float64:
         """(days × 96,) float64, mWh: of each quarter the newest issue that says something of it."""
@@ -122,10 +133,9 @@ class Stored:
 def forecast_between(
     view: ForecastRows, household_no: int, edges_us: Int64, until_us: int | None, source: str | None = None
 ) -> tuple[Float64, Float64]:
-    """The forecast energy between edges, (m,) kWh, NaN where none is known, and its share of the time, (m,)."""
+    """The forecast energy between edges, (m,) whole mWh, NaN where none is known, and its share of the time, (m,)."""
     stored = Stored.of(view, household_no, (int(edges_us[0]), int(edges_us[-1])), until_us, source)
-    energy, share = energy_between(edges_us, stored.first_quarter, stored.newest())
-    return energy / MILLIWH_PER_KWH, share
+    return energy_between(edges_us, stored.first_quarter, stored.newest())
 
 
 def measured_quarters(
@@ -134,15 +144,18 @@ def measured_quarters(
     first_quarter: int,
     count: int,
     channels: Sequence[Channel] | None = None,
+    *,
+    with_estimated: bool = True,
 ) -> Float64:
     """What a household took in quarters, (count,) mWh; NaN where it is not known for the whole of the quarter.
 
     channels: those that tell it; all of the household's unless given.
+    with_estimated: what a register bridges over a long gap is known too. Its sum is, its course is a straight line.
     """
     some = view.channels(household.household_no) if channels is None else channels
     edges_us = np.arange(first_quarter, first_quarter + count + 1, dtype=np.int64) * QUARTER_US
     column = Measurer(Totals(view, edges_us), some).column(MEASURE, None)
-    is_whole = column.coverage + column.estimated >= _KNOWN_SHARE
+    is_whole = column.coverage + column.estimated * with_estimated >= _KNOWN_SHARE
     return np.where(is_whole, np.round(column.value * MILLIWH_PER_KWH), np.nan)
 
 
@@ -158,6 +171,11 @@ class Forecasts:
     def __init__(self, store: Store, source: CurveSource | None, now_us: Callable[[], int]) -> None:
         self._store, self._source, self._now_us = store, source, now_us
 
+    @property
+    def are_fetched(self) -> bool:
+        """Whether there is a service to fetch them from."""
+        return self._source is not None
+
     def prepare(self, household: str, day: date) -> Work:
         """The forecast of a household's civil day, as what is to be written; it is fetched where there is a source.
 
@@ -170,8 +188,7 @@ class Forecasts:
             issue = self._made(owner, start_us, end_us, self._now_us())
         else:
             issue = self._fetched(self._source, owner, start_us, end_us)
-        rows = issue.rows(owner.household_no)
-        return lambda view: view.add_forecasts(rows)
+        return keeping(owner, issue)
 
     def make(self, household: str, day: date, issued_us: int | None = None) -> Issue:
         """Make a forecast of a household's civil day here, from what was measured before it is issued, and keep it.
@@ -183,14 +200,13 @@ class Forecasts:
         start_us, end_us = civil_day(day, owner.timezone)
         issue = self._made(owner, start_us, end_us, self._now_us() if issued_us is None else issued_us)
         with self._store.writing() as view:
-            view.add_forecasts(issue.rows(owner.household_no))
+            keeping(owner, issue)(view)
         return issue
 
     def lacking(self, household: Household, day: date) -> bool:
         """Whether no forecast of a household's civil day is stored."""
-        edges_us = civil_day(day, household.timezone)
         with self._store.reading() as view:
-            return not len(Stored.of(view, household.household_no, edges_us, None, None).rows)
+            return lacking(view, [(household, day)])[0]
 
     def _made(self, owner: Household, start_us: int, end_us: int, issued_us: int) -> Issue:
         first, count = quarter_of(start_us), quarter_after(end_us) - quarter_of(start_us)
@@ -204,14 +220,49 @@ class Forecasts:
         return Issue(first, energy, issued_us, OURS)
 
     def _fetched(self, source: CurveSource, owner: Household, start_us: int, end_us: int) -> Issue:
-        curve = source.fetch(owner.id, start_us, end_us)
-        if curve is None:
+        first, last = quarter_of(start_us), quarter_after(end_us)
+        energy = np.full(last - first, np.nan)
+        for curve in source.fetch(owner.id, start_us, end_us):
+            begin, told = quarters_of_power(curve.at_us, curve.power_w, curve.step_us)
+            inside = slice(max(begin, first) - first, min(begin + len(told), last) - first)
+            told = told[inside.start + first - begin : inside.stop + first - begin]
+            np.copyto(energy[inside], told, where=np.isfinite(told))
+        if not np.isfinite(energy).any():
             raise NotFound(f"the forecast service knows no forecast of household {owner.id} for this day")
-        try:
-            first, energy = quarters_of_power(curve.at_us, curve.power_w, step_of(curve.at_us))
-        except ValueError as error:
-            raise BadInput.of([Fault("forecast", str(error))]) from error
         return Issue(first, energy, self._now_us(), SERVICE)
+
+
+def keeping(owner: Household, issue: Issue) -> Work:
+    """The work of storing a forecast. It raises NotFound where the household has been erased since it was read."""
+
+    def keep(view: WriteView) -> None:
+        view.begin_changes([owner.household_no])  # no one can erase it now
+        if known_household(view, owner.id).household_no != owner.household_no:
+            raise NotFound(f"household {owner.id} has been erased, and made anew")
+        view.add_forecasts(issue.rows(owner.household_no))
+
+    return keep
+
+
+def lacking(view: ForecastRows, wanted: Sequence[tuple[Household, date]]) -> list[bool]:
+    """Of each household and civil day, whether no forecast of any of its quarters is stored."""
+    ranges = []
+    for owner, day in wanted:
+        start_us, end_us = civil_day(day, owner.timezone)
+        ranges.append((quarter_of(start_us), quarter_after(end_us)))
+    if not ranges:
+        return []
+    first, last = (day_of_quarter(one) for one in (min(a for a, _ in ranges), max(b for _, b in ranges) - 1))
+    stored = Stored.unpacked(view.forecasts_of([owner.household_no for owner, _ in wanted], MEASURE, first, last))
+    known = np.isfinite(stored.energy_milliwh)
+    rows_of: dict[int, list[int]] = {}
+    for i, row in enumerate(stored.rows):
+        rows_of.setdefault(row.household_no, []).append(i)
+    out = []
+    for (owner, _), (begin, end) in zip(wanted, ranges, strict=True):
+        some = [(i, stored.rows[i].day * QUARTERS_PER_DAY) for i in rows_of.get(owner.household_no, ())]
+        out.append(not any(known[i, max(begin - at, 0) : max(end - at, 0)].any() for i, at in some))
+    return out
 
 
 class ForecastHandler:

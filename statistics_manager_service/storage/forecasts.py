@@ -23,16 +23,26 @@ class ForecastQueries:
     ) -> list[ForecastRow]:
         """Of the UTC days first … last, both included, what was issued until an instant; the newest issue last."""
         c = schema.forecasts.c
-        statement = (
-            sa.select(*[c[name] for name in ForecastRow._fields])
-            .where(
-                c.household_no == household_no,
-                c.measure == measure,
-                c.day.between(first_day, last_day),
-                c.issued_us <= issued_until_us,
-            )
-            .order_by(c.issued_us, c.source, c.day)
+        return self._forecasts(
+            (c.household_no == household_no)
+            & (c.measure == measure)
+            & c.day.between(first_day, last_day)
+            & (c.issued_us <= issued_until_us)
         )
+
+    def forecasts_of(
+        self, household_nos: Sequence[int], measure: str, first_day: int, last_day: int
+    ) -> list[ForecastRow]:
+        """The same of many households, whenever issued."""
+        c = schema.forecasts.c
+        return self._forecasts(
+            c.household_no.in_(household_nos) & (c.measure == measure) & c.day.between(first_day, last_day)
+        )
+
+    def _forecasts(self, wanted: sa.ColumnElement[bool]) -> list[ForecastRow]:
+        c = schema.forecasts.c
+        columns = [c[name] for name in ForecastRow._fields]
+        statement = sa.select(*columns).where(wanted).order_by(c.issued_us, c.source, c.day)
         return [ForecastRow._make(row) for row in self.connection.execute(statement)]
 
     def add_forecasts(self, rows: Sequence[ForecastRow]) -> None:
