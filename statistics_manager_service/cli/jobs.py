@@ -5,6 +5,7 @@ Each is safe to repeat, prints a summary, and ends with code 1 where it failed f
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import numpy as np
@@ -26,10 +27,26 @@ _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _MOST_SHOWN = 20
 
 
-def _days_ahead(day: str) -> int:
-    if day not in _DAYS:
-        raise typer.BadParameter(f"{day!r} is none of {', '.join(_DAYS)}")
-    return _DAYS[day]
+class Coming(StrEnum):
+    """A day whose forecast may be asked for."""
+
+    TODAY = "today"
+    TOMORROW = "tomorrow"
+
+
+class Past(StrEnum):
+    """A day of which something may be measured."""
+
+    YESTERDAY = "yesterday"
+    TODAY = "today"
+
+
+class Near(StrEnum):
+    """A day of a mock curve."""
+
+    YESTERDAY = "yesterday"
+    TODAY = "today"
+    TOMORROW = "tomorrow"
 
 
 def _jobs(household: str | None) -> Jobs:
@@ -49,12 +66,12 @@ def _tell(summary: Summary, done: str) -> None:
 
 @job_app.command("forecasts")
 def forecasts(
-    day: Annotated[str, typer.Option(help="today or tomorrow, of each household's zone.")] = "tomorrow",
+    day: Annotated[Coming, typer.Option(help="By each household's zone.")] = Coming.TOMORROW,
     again: Annotated[bool, typer.Option(help="Also where a forecast of the day is stored already.")] = False,
     household: OnlyHousehold = None,
 ) -> None:
     """Ask for the forecasts of a day; the service fetches or makes them."""
-    _tell(_jobs(household).trigger_forecasts(_days_ahead(day), again=again, only=household), f"asked for {day}")
+    _tell(_jobs(household).trigger_forecasts(_DAYS[day], again=again, only=household), f"asked for {day}")
 
 
 @job_app.command("real-data")
@@ -69,24 +86,24 @@ def real_data(
 
 @job_app.command("post-measured")
 def post_measured(
-    day: Annotated[str, typer.Option(help="yesterday or today, of each household's zone.")] = "yesterday",
+    day: Annotated[Past, typer.Option(help="By each household's zone.")] = Past.YESTERDAY,
     household: OnlyHousehold = None,
 ) -> None:
     """Post the measured consumption of a day to the forecast service."""
     service = forecast_service(settings())
     if service is None:
         raise StatisticsError("FORECAST_API_URL is not set: there is no forecast service to post to")
-    _tell(_jobs(household).post_measured(_days_ahead(day), service, household), f"posted {day}")
+    _tell(_jobs(household).post_measured(_DAYS[day], service, household), f"posted {day}")
 
 
 @job_app.command("mock-curves")
 def mock_curves(
-    day: Annotated[str, typer.Option(help="yesterday, today or tomorrow.")] = "today",
-    delivery_time: Annotated[int, typer.Option(min=15, max=1440, help="Minutes that a power is kept for.")] = 15,
+    day: Annotated[Near, typer.Option(help="By each household's zone.")] = Near.TODAY,
+    delivery_time: Annotated[int, typer.Option(min=15, help="Minutes that a power is kept for.")] = 15,
     household: OnlyHousehold = None,
 ) -> None:
     """For test systems: ask for a mock forecast and measured curve of a day."""
-    _tell(_jobs(household).mock_curves(_days_ahead(day), delivery_time, household), f"asked for {day}")
+    _tell(_jobs(household).mock_curves(_DAYS[day], delivery_time, household), f"asked for {day}")
 
 
 @job_app.command("mock-telemetry")
