@@ -6,8 +6,9 @@ The same household and day always get the same curves: they come from the two al
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -28,15 +29,18 @@ from statistics_manager_service.core.units import (
 )
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.events import Work
-from statistics_manager_service.services.forecasting import MEASURE, MOCK, Issue, civil_day, measured_quarters
+from statistics_manager_service.services.forecasting import MEASURE, MOCK, Issue, civil_day, keeping, measured_quarters
 from statistics_manager_service.services.homes import known_household
 from statistics_manager_service.services.ports import Household, Store
+from statistics_manager_service.services.producing import USUAL_CONTRACTED_POWER_KVA
 from statistics_manager_service.services.recording import Recorder
 
 #: The meter that a mock curve is measured by.
 METER: Final = "mock"
-_LEAST_MINUTES, _MOST_MINUTES = 15, 24 * 60
-_MOST_KVA: Final = 10_000.0
+_LEAST_MINUTES: Final = QUARTER_S // S_PER_MINUTE
+_MOST_KVA: Final = 100_000.0
+#: Contracted power as FlexiHome's account manager tells it, such as "6.9 kVA".
+_KVA: Final = re.compile(r"\s*(\d{1,6}(?:\.\d+)?)\s*(?:kVA)?\s*", re.ASCII | re.IGNORECASE)
 #: Shares of the contracted power: what always runs, and the peaks of morning and evening at their hours.
 _BASE: Final = 0.04
 _PEAKS: Final = ((7.8, 0.16, 1.1), (13.0, 0.10, 1.3), (20.3, 0.34, 1.8))
@@ -60,8 +64,11 @@ def curve_w(household: str, day: str, hour: Float64, contracted_w: float) -> tup
 class MockCurveHandler:
     """Handles ComputeMockConsumptionCurveEvent {user_id, start_date, delivery_time, contracted_power}.
 
-    delivery_time: minutes over which the power keeps its mean. The forecast is issued at the day's begin. The measured
-    curve is recorded as quarter-hours of a meter of its own, and only where no other meter tells of that day.
+    delivery_time: minutes over which the power keeps its mean. A day keeps its first curves.
+
+    The forecast is issued as the day before begins: never in the future of today's or tomorrow's. The measured curve is
+    recorded as quarter-hours of a meter of its own, where nothing is known of that day, and not of a day that lies
+    further ahead than readings may.
     """
 
     def __init__(self, store: Store, recorder: Recorder) -> None:
@@ -83,23 +90,20 @@ class MockCurveHandler:
         )
         if not self._is_measured(owner, first, count):
             self._record(household, at_us, measured_w)
-        issue = Issue(first, np.round(forecast_w * MILLI / QUARTERS_PER_HOUR), first_us, MOCK)
-        rows = issue.rows(owner.household_no)
-        return lambda view: view.add_forecasts(rows)
+        issued_us, _ = civil_day(day - timedelta(days=1), owner.timezone)
+        return keeping(owner, Issue(first, np.round(forecast_w * MILLI / QUARTERS_PER_HOUR), issued_us, MOCK))
 
     def _is_measured(self, owner: Household, first: int, count: int) -> bool:
-        """Whether another meter tells what was taken that day."""
+        """Whether anything is known of what was taken that day."""
         with self._store.reading() as view:
-            channels = view.channels(owner.household_no)
-            others = [c for c in channels if c.quantity == MEASURE and c.meter != METER and c.reading_count]
-            return bool(others) and bool(np.isfinite(measured_quarters(view, owner, first, count, others)).any())
+            return bool(np.isfinite(measured_quarters(view, owner, first, count)).any())
 
     def _record(self, household: str, at_us: Int64, power_w: Float64) -> None:
         energy_wh = np.round(power_w / QUARTERS_PER_HOUR, 3)
         length_us = np.full(len(at_us), QUARTER_US, np.int64)
-        self._recorder.record(
-            [WireReadings(household, METER, MEASURE, Kind.INTERVAL, "Wh", at_us, energy_wh, length_us)]
-        )
+        readings = [WireReadings(household, METER, MEASURE, Kind.INTERVAL, "Wh", at_us, energy_wh, length_us)]
+        if not self._recorder.record(readings, dry_run=True).refused:
+            self._recorder.record(readings)
 
 
 def _wall_hours(at_us: Int64, zone: ZoneInfo) -> Float64:
@@ -120,19 +124,29 @@ def _kept_for(minutes: int, power_w: Float64) -> Float64:
 def _told(payload: Mapping[str, Any]) -> tuple[str, int, int, float]:
     """Household, start, minutes and contracted power in W of a payload. Raises BadInput with all faults."""
     faults, start_us = [], 0
-    household, start, minutes, kva = (
-        payload.get(name) for name in ("user_id", "start_date", "delivery_time", "contracted_power")
-    )
+    household, start, minutes = (payload.get(name) for name in ("user_id", "start_date", "delivery_time"))
+    kva = _kva(payload.get("contracted_power"))
     if not isinstance(household, str):
         faults.append(Fault("user_id", "a text is expected"))
     try:
         start_us = parse_moment(str(start), "UTC", "start_date")
     except BadInput as error:
         faults += error.faults
-    if isinstance(minutes, bool) or not isinstance(minutes, int) or not _LEAST_MINUTES <= minutes <= _MOST_MINUTES:
-        faults.append(Fault("delivery_time", f"{_LEAST_MINUTES} to {_MOST_MINUTES} minutes are expected"))
-    if isinstance(kva, bool) or not isinstance(kva, int | float) or not 0 < kva <= _MOST_KVA:
+    if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes < _LEAST_MINUTES:
+        faults.append(Fault("delivery_time", f"a whole number of minutes, {_LEAST_MINUTES} or more, is expected"))
+        minutes = 0
+    if not 0 < kva <= _MOST_KVA:
         faults.append(Fault("contracted_power", f"a number of kVA above 0, up to {_MOST_KVA:g}, is expected"))
     if faults:
         raise BadInput.of(faults)
-    return str(household), start_us, int(str(minutes)), float(str(kva)) * MILLI
+    return str(household), start_us, minutes, kva * MILLI
+
+
+def _kva(told: Any) -> float:
+    """A number of kVA, or its text; the usual one where none is told, 0 for what is no such number."""
+    if told is None:
+        return USUAL_CONTRACTED_POWER_KVA
+    if isinstance(told, str):
+        match = _KVA.fullmatch(told)
+        return float(match[1]) if match else 0.0
+    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else 0.0

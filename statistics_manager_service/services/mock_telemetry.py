@@ -1,6 +1,7 @@
 """Mock telemetry of dongles and smart meters, for test systems: what a home with the mock curves would send.
 
-It goes on where the stored readings end, so that it can be repeated at any time: registers only rise.
+It goes on where the stored readings end, so that it can be repeated at any time: registers only rise, also by what
+flowed while nothing was sent.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from statistics_manager_service.core.units import (
     MILLIWH_PER_KWH,
     QUARTER_S,
     QUARTER_US,
+    QUARTERS_PER_DAY,
     QUARTERS_PER_HOUR,
     S_PER_HOUR,
     S_PER_MINUTE,
@@ -31,6 +33,8 @@ from statistics_manager_service.services.producing import USUAL_CONTRACTED_POWER
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.services.telemetry import DONGLE, SMART_METER
 
+#: What flowed in a longer silence is not added to a register.
+_LONGEST_SILENCE_QUARTERS: Final = 400 * QUARTERS_PER_DAY
 _VOLTS: Final = 231.0
 _OHMS: Final = 0.2
 
@@ -60,21 +64,21 @@ class MockTelemetry:
     def _dongle(self, household: Household, channels: Sequence[Channel], earliest: int, now: int) -> list[WireReadings]:
         """A register, power and voltage at each quarter-hour's begin."""
         known = _channel(channels, DONGLE, "energy_import", Kind.REGISTER)
-        last_milliwh = 0
+        since, last_milliwh = earliest, 0
         if known is not None and known.last_us is not None:
-            last_milliwh = known.last_value_milli or 0
-            earliest = max(earliest, quarter_of(known.last_us))
+            since, last_milliwh = quarter_of(known.last_us), known.last_value_milli or 0
+            earliest = max(earliest, since)
         if earliest >= now:
             return []
-        power_w = mock_power_w(household, earliest, now - earliest)
+        since = max(since, earliest - _LONGEST_SILENCE_QUARTERS)
+        power_w = mock_power_w(household, since, now - since)
         energy_milliwh = np.round(power_w * MILLI / QUARTERS_PER_HOUR)
+        register_at = np.arange(since, now + 1, dtype=np.int64) * QUARTER_US
+        register = (last_milliwh + np.concatenate(([0.0], np.cumsum(energy_milliwh)))) / MILLIWH_PER_KWH
+        is_first = known is None or known.last_us is None  # then one more tells where the register stood before
+        sent = slice(earliest - since + (not is_first), None)
+        register_at, register, power_w = register_at[sent], register[sent], power_w[earliest - since :]
         at_us = (np.arange(earliest, now, dtype=np.int64) + 1) * QUARTER_US
-        register = (last_milliwh + np.cumsum(energy_milliwh)) / MILLIWH_PER_KWH
-        if known is None:  # the first one tells where the register stands
-            register, first_at = np.concatenate(([0.0], register)), earliest * QUARTER_US
-            register_at = np.concatenate((np.array([first_at], np.int64), at_us))
-        else:
-            register_at = at_us
         volts = np.round(_VOLTS - _OHMS * power_w / _VOLTS, 1)
         return [
             WireReadings(household.id, DONGLE, "energy_import", Kind.REGISTER, "kWh", register_at, register),
