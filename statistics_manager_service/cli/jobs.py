@@ -16,9 +16,11 @@ from statistics_manager_service.bootstrap.feeds import forecast_service
 from statistics_manager_service.cli.opening import existing_store, settings
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.observability import configure_logging
 from statistics_manager_service.services.forecasting import day_of
 from statistics_manager_service.services.jobs import Jobs, Summary, each_household, local_day
 from statistics_manager_service.services.mock_telemetry import MockTelemetry
+from statistics_manager_service.settings import Settings
 
 job_app = typer.Typer(no_args_is_help=True, help="Work for all households, for a scheduler. Safe to repeat.")
 OnlyHousehold = Annotated[str | None, typer.Option("--household", help="This household alone.")]
@@ -49,8 +51,15 @@ class Near(StrEnum):
     TOMORROW = "tomorrow"
 
 
+def _settings() -> Settings:
+    """The settings; what is logged from now on goes the way that they tell, and a summary stands alone."""
+    found = settings()
+    configure_logging(found.log_level, found.log_format)
+    return found
+
+
 def _jobs(household: str | None) -> Jobs:
-    return bootstrap.jobs_of(settings(), existing_store(household))
+    return bootstrap.jobs_of(_settings(), existing_store(household))
 
 
 def _tell(summary: Summary, done: str) -> None:
@@ -90,7 +99,7 @@ def post_measured(
     household: OnlyHousehold = None,
 ) -> None:
     """Post the measured consumption of a day to the forecast service."""
-    service = forecast_service(settings())
+    service = forecast_service(_settings())
     if service is None:
         raise StatisticsError("FORECAST_API_URL is not set: there is no forecast service to post to")
     _tell(_jobs(household).post_measured(_DAYS[day], service, household), f"posted {day}")
@@ -112,6 +121,7 @@ def mock_telemetry(
     household: OnlyHousehold = None,
 ) -> None:
     """For test systems: record what the dongles and smart meters of the households would have sent."""
+    _settings()
     store = existing_store(household)
     mock = MockTelemetry(store, bootstrap.recorder_of(store), bootstrap.now_us)
     _tell(each_household(store, household, lambda one: mock.record(one, look_back_minutes)), "recorded")
