@@ -9,7 +9,8 @@ import stat
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import numpy as np
@@ -81,6 +82,29 @@ def start(folder: pathlib.Path, *options: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def has_forecasts(link: str, token: str) -> None:
+    """A home has a forecast of each of its last days, made as it was filled, and of today and tomorrow, which the
+    service makes as soon as it runs, asked for by events; and the past ones were better than persistence."""
+    headers, until = {"Authorization": token}, time.monotonic() + WAIT_S
+    while True:
+        told = httpx.get(link, headers=headers, timeout=10).json()
+        forecast, real = told["series"]
+        today = datetime.now(UTC).astimezone(ZoneInfo(told["timezone"])).date()
+        wanted = {str(today + timedelta(days=ahead)) for ahead in range(-5, 2)}
+        days = {one["start"][:10]: i for i, one in enumerate(told["buckets"])}
+        assert wanted <= set(days)
+        if all(forecast["coverage"][days[day]] == 1 for day in wanted):
+            break
+        assert time.monotonic() < until, told
+        time.sleep(0.1)
+    for day in sorted(wanted)[:5]:
+        assert forecast["values"][days[day]] == pytest.approx(real["values"][days[day]], rel=0.9), (link, day)
+    found = httpx.get(link.split("?")[0] + "-accuracy", headers=headers, timeout=10).json()
+    assert found["overall"]["quarters"] > 20 * 96
+    assert found["overall"]["skill_rmse"] > 0
+    assert all(one["quarters"] > 0 for one in found["by_horizon"][:3])
+
+
 def test_the_demo_fills_quickly_and_its_links_answer(tmp_path: pathlib.Path) -> None:
     folder, port = tmp_path / "demo", free_port()
     began = time.monotonic()
@@ -95,8 +119,9 @@ def test_the_demo_fills_quickly_and_its_links_answer(tmp_path: pathlib.Path) -> 
         assert time.monotonic() - began < MOST_S
         said = "".join(lines)
         (page,) = re.findall(r"(http://\S+/docs)\n", said)
-        calls = re.findall(r"curl -H 'Authorization: (Bearer \S+)' '(http\S+)'", said)
-        assert len(calls) == 3
+        calls = re.findall(r"curl -H 'Authorization: (Bearer \S+)' '(http\S+/statistics\?\S+)'", said)
+        forecasts = re.findall(r"curl -H 'Authorization: (Bearer \S+)' '(http\S+/forecast\?\S+)'", said)
+        assert len(calls) == len(forecasts) == 3
         until = time.monotonic() + WAIT_S
         while True:
             try:
@@ -111,6 +136,8 @@ def test_the_demo_fills_quickly_and_its_links_answer(tmp_path: pathlib.Path) -> 
             energies = [one for one in answer.json()["series"][0]["values"] if one is not None]
             assert len(energies) >= 13
             assert all(30 < kwh < 3000 for kwh in energies[1:-1]), (link, energies)
+        for token, link in forecasts:
+            has_forecasts(link, token)
         (token, _), (_, other) = calls[:2]
         assert httpx.get(other, headers={"Authorization": token}, timeout=10).status_code == 403
     finally:
