@@ -16,6 +16,7 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.services.event_rows import EventRows, EventWrites
 from statistics_manager_service.services.forecast_rows import ForecastRows, ForecastWrites
+from statistics_manager_service.services.pull_rows import PullRows, PullWrites
 
 DEFAULT_GAP_LIMIT_S = 3_600
 
@@ -318,11 +319,11 @@ class SeriesWrites(Series, Protocol):
         ...
 
 
-class ReadView(Directory, Series, EventRows, ForecastRows, Protocol):
+class ReadView(Directory, Series, EventRows, ForecastRows, PullRows, Protocol):
     """One consistent look at the store."""
 
 
-class WriteView(DirectoryWrites, SeriesWrites, EventWrites, ForecastWrites, Protocol):
+class WriteView(DirectoryWrites, SeriesWrites, EventWrites, ForecastWrites, PullWrites, Protocol):
     """One write transaction."""
 
 

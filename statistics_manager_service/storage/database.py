@@ -16,6 +16,7 @@ from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.services.ports import State
 from statistics_manager_service.storage.directory import DirectoryQueries
 from statistics_manager_service.storage.forecasts import ForecastQueries
+from statistics_manager_service.storage.pulls import PullQueries
 from statistics_manager_service.storage.series import SeriesQueries
 
 BUSY_TIMEOUT_S = 15
@@ -38,7 +39,7 @@ def _translate(error: Exception) -> None:
         raise Unavailable(_UNAVAILABLE) from error
 
 
-class SqlView(DirectoryQueries, SeriesQueries, ForecastQueries):
+class SqlView(DirectoryQueries, SeriesQueries, ForecastQueries, PullQueries):
     """One transaction's look at the store."""
 
     def __init__(self, connection: sa.Connection, dialect: str) -> None:

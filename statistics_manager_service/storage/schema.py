@@ -212,4 +212,14 @@ forecasts = sa.Table(
     sqlite_with_rowid=False,
 )
 
+#: Up to when telemetry was fetched from other stores.
+pull_cursors = sa.Table(
+    "pull_cursors",
+    metadata,
+    _household_key(),
+    sa.Column("source", sa.String(64), primary_key=True),
+    sa.Column("until_us", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 BULK_TABLES = (readings, profiles, revisions, forecasts)
