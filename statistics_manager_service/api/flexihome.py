@@ -108,7 +108,7 @@ class RealQuery(PeriodQuery):
 
 def _own(told: list[str], info: ValidationInfo) -> list[str]:
     own = asker_of(info).who.household
-    return told or ([] if own is None else [own])
+    return told if own is None or any(text.strip() for text in told) else [own]
 
 
 class ForecastQuery(PeriodQuery):

@@ -1,0 +1,22 @@
+"""FlexiHome's calls to the service over each store, started once a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hems import Hems
+from servers import PostgresServer, RunningService
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def hems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hems]:
+    """The service with its neighbours, on each store."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('flexihome') / 'statistics.sqlite3'}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = server.create_database()
+    settings = {"DATABASE_URL": url, "FORECAST_DAILY": "false"}
+    with RunningService(settings) as service:
+        yield Hems(service)
