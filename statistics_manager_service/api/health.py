@@ -14,16 +14,22 @@ router = APIRouter(tags=["Health"])
 
 @router.get("/health", summary="Health", response_class=Response)
 async def health(request: Request) -> Response:
-    """200 and the state of each dependency; `status` is `ok` or `degraded`. No token."""
+    """200 and the state of each dependency; `status` is `ok` or `degraded`. `events`: how many are not yet told, wait
+    for another try, are set aside. No token."""
     services = services_of(request)
+    dependencies, events = {"store": "ok"}, None
     try:
         await run(services, services.store.check)
-        state = "ok"
+        beside = await run(services, services.state_beside)
+        events = beside["events"]
+        if beside["kafka"] is not None:
+            dependencies["kafka"] = beside["kafka"]
     except Unavailable:
-        state = "down"
+        dependencies["store"] = "down"
     body = {
-        "status": "ok" if state == "ok" else "degraded",
+        "status": "degraded" if "down" in dependencies.values() else "ok",
         "version": __version__,
-        "dependencies": {"store": state},
+        "dependencies": dependencies,
+        "events": events,
     }
     return Response(orjson.dumps(body), media_type="application/json")

@@ -12,7 +12,7 @@ import uvicorn
 
 from statistics_manager_service.api.app import Service
 from statistics_manager_service.api.app import create_app as create_api
-from statistics_manager_service.bootstrap.events import workers_of
+from statistics_manager_service.bootstrap.events import Running
 from statistics_manager_service.bootstrap.feeds import forecast_service
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.ingest.json_body import decode_json
@@ -91,7 +91,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     """The services over the store of the settings."""
     store = store or open_store(settings)
     recorder = Recorder(store, now_us)
-    workers = workers_of(settings, store, recorder, now_us)
+    beside = Running(settings, store, recorder, now_us)
     tokens = Tokens(
         store,
         now_us,
@@ -111,8 +111,9 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         producers=Producers(store, now_us),
         decoders=dict(DECODERS),
         decode_lines=LineDecoder(store, now_us),
-        begin=workers.start,
-        end=workers.stop,
+        begin=beside.start,
+        end=beside.stop,
+        state_beside=beside.state,
     )
 
 

@@ -5,20 +5,32 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from statistics_manager_service.bootstrap.feeds import forecast_service
-from statistics_manager_service.core.units import QUARTER_S, S_PER_HOUR
+from statistics_manager_service.bootstrap.feeds import forecast_service, puller_of
+from statistics_manager_service.core.units import QUARTER_S, S_PER_HOUR, US_PER_DAY
+from statistics_manager_service.errors import Unavailable
+from statistics_manager_service.events.kafka import EventConsumer, Link, Sender, Topics, client_settings
 from statistics_manager_service.events.wire import body_of, message_of
 from statistics_manager_service.services.event_rows import OutboxEvent
-from statistics_manager_service.services.events import FORECAST_COMPUTED, MOCK_CURVE, Handlers
+from statistics_manager_service.services.events import FORECAST_COMPUTED, GET_REAL_DATA, MOCK_CURVE, Handlers
 from statistics_manager_service.services.forecasting import ForecastHandler, Forecasts
 from statistics_manager_service.services.inbox import Backoff, Inbox
 from statistics_manager_service.services.jobs import DailyForecasts, Jobs
 from statistics_manager_service.services.mock_curves import MockCurveHandler
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.producing import Producers
+from statistics_manager_service.services.pulling import RealDataHandler
 from statistics_manager_service.services.recording import Recorder
-from statistics_manager_service.services.relaying import LEASE_S, Lease, Relay, Retries
+from statistics_manager_service.services.relaying import (
+    LEASE_S,
+    Lease,
+    Relay,
+    Retries,
+    Tell,
+    Undertaker,
+    forget_events,
+)
 from statistics_manager_service.services.working import Duty, Workers
 from statistics_manager_service.settings import Settings
 
@@ -30,6 +42,7 @@ def handlers_of(settings: Settings, store: Store, recorder: Recorder, now_us: Ca
     """Who handles events of which type."""
     return {
         FORECAST_COMPUTED: ForecastHandler(Forecasts(store, forecast_service(settings), now_us)),
+        GET_REAL_DATA: RealDataHandler(store, puller_of(settings, store, recorder, now_us), now_us),
         MOCK_CURVE: MockCurveHandler(store, recorder),
     }
 
@@ -59,27 +72,82 @@ class InProcess:
         return told
 
 
-def daily_duties(settings: Settings, store: Store, holder: str, now_us: Callable[[], int]) -> list[Duty]:
+def daily_forecasts(settings: Settings, store: Store, lease: Lease, now_us: Callable[[], int]) -> Duty:
     """What a scheduler would do else: asking for forecasts."""
-    if not settings.forecast_daily:
-        return []
-    forecasts = Forecasts(store, forecast_service(settings), now_us)
-    jobs = Jobs(store, Producers(store, now_us), forecasts, now_us)
-    daily = DailyForecasts(jobs, Lease(store, "forecasts", holder, now_us), now_us)
-    return [Duty("forecasts", daily.step, QUARTER_S)]
+    jobs = Jobs(store, Producers(store, now_us), Forecasts(store, forecast_service(settings), now_us), now_us)
+    return Duty("forecasts", DailyForecasts(jobs, lease, now_us).step, QUARTER_S)
 
 
-def workers_of(settings: Settings, store: Store, recorder: Recorder, now_us: Callable[[], int]) -> Workers:
-    """The threads that run beside the requests."""
-    holder = secrets.token_hex(8)
-    inbox = inbox_of(settings, store, recorder, now_us)
-    relay = Relay(store, InProcess(inbox), Lease(store, "relay", holder, now_us), now_us, settings.event_keep_days)
-    retries = Retries(store, inbox, Lease(store, "retries", holder, now_us), now_us)
-    return Workers(
-        [
-            Duty("relay", relay.step, _REST_S),
-            Duty("retries", retries.step, _REST_S),
-            *daily_duties(settings, store, holder, now_us),
-            Duty("forget", lambda: relay.forget() * 0, S_PER_HOUR),
-        ]
-    )
+class Running:
+    """What runs beside the requests, and its state."""
+
+    def __init__(
+        self, settings: Settings, store: Store, recorder: Recorder, now_us: Callable[[], int], *, extra: bool = True
+    ) -> None:
+        self._store = store
+        self._holder, self._now_us = secrets.token_hex(8), now_us
+        self._leases: list[Lease] = []
+        self._closing: list[Callable[[], None]] = []
+        self._link: Link | None = None
+        inbox = inbox_of(settings, store, recorder, now_us)
+        duties = [Duty("retries", Retries(store, inbox, self._lease("retries"), now_us).step, _REST_S)]
+        if settings.kafka_broker_endpoint:
+            duties += self._with_kafka(settings, inbox)
+        else:
+            duties += self._relay(settings, InProcess(inbox))
+        if extra and settings.forecast_daily:
+            duties.append(daily_forecasts(settings, store, self._lease("forecasts"), now_us))
+        self._workers = Workers(duties, self._finish)
+        self.start, self.stop = self._workers.start, self._workers.stop
+
+    def state(self) -> dict[str, Any]:
+        """What health tells of it: Kafka's state where there is one, and how many events are where. Raises
+        Unavailable."""
+        with self._store.reading() as view:
+            counts = view.event_counts()._asdict()
+        return {"kafka": None if self._link is None else self._link.state, "events": counts}
+
+    def _lease(self, name: str) -> Lease:
+        lease = Lease(self._store, name, self._holder, self._now_us)
+        self._leases.append(lease)
+        return lease
+
+    def _relay(self, settings: Settings, tell: Tell) -> list[Duty]:
+        relay = Relay(self._store, tell, self._lease("relay"), self._now_us, settings.event_keep_days)
+        return [Duty("relay", relay.step, _REST_S), Duty("forget", _resting(relay.forget), S_PER_HOUR)]
+
+    def _with_kafka(self, settings: Settings, inbox: Inbox) -> list[Duty]:
+        link = self._link = Link()
+        common, topics = client_settings(settings, link), Topics.of(settings.kafka_topic_prefix)
+        sender = Sender(common, topics)
+        self._closing.append(sender.close)
+        undertaker = Undertaker(self._store, sender.publish, self._lease("dead-letter"), self._now_us)
+        duties = [Duty("dead-letter", undertaker.step, 1), Duty("kafka", sender.poll, 1)]
+        if settings.kafka_consumer:
+            consumer = EventConsumer(common, topics, settings.kafka_group, inbox, link)
+            self._closing.append(consumer.close)
+            duties.append(Duty("consumer", consumer.step, 0))
+        if settings.kafka_relay:
+            return duties + self._relay(settings, sender.tell)
+        keep_us = round(settings.event_keep_days * US_PER_DAY)
+        forget = _resting(lambda: forget_events(self._store, self._now_us() - keep_us, untold=True))
+        return [*duties, Duty("forget", forget, S_PER_HOUR)]
+
+    def _finish(self) -> None:
+        for close in self._closing:
+            close()
+        for lease in self._leases:
+            try:
+                lease.release()
+            except Unavailable:
+                return  # they run out by themselves
+
+
+def _resting(work: Callable[[], object]) -> Callable[[], int]:
+    """A step that is done once in each of its duty's rests."""
+
+    def step() -> int:
+        work()
+        return 0
+
+    return step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from statistics_manager_service.core.readings import Decoded, RefusedLine, WireReadings
 from statistics_manager_service.services.asking import Asking
@@ -35,7 +36,8 @@ class AppServices:
 
     decode_lines: a body of line protocol, its precision, and the one household that the writer may write for (None:
     all of them).
-    begin, end: begin and end what runs beside the requests, in a process that serves.
+    begin, end: begin and end what runs beside the requests, in a process that serves. state_beside: its state, as
+    {"kafka": "ok" | "down" | "unknown" | None, "events": counts}; raises Unavailable.
     """
 
     settings: Settings
@@ -48,5 +50,6 @@ class AppServices:
     producers: Producers
     decoders: dict[str, Callable[[bytes], Decoded]]
     decode_lines: Callable[[bytes, str, str | None], DecodedLines]
-    begin: Callable[[], None] = lambda: None
-    end: Callable[[], None] = lambda: None
+    begin: Callable[[], None]
+    end: Callable[[], None]
+    state_beside: Callable[[], dict[str, Any]]

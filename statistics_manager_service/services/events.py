@@ -53,8 +53,8 @@ def nothing(_view: WriteView) -> None:
 #: A handler reads the payload and fetches what it needs, outside of any transaction, and returns the work.
 #: It may be called again with the same event. Raises Unavailable where it is worth a retry, Refused where it is not.
 Handler = Callable[[Mapping[str, Any]], Work]
-#: Handlers by event type. A type of None is passed over in silence.
-Handlers = Mapping[str, Handler | None]
+#: Handlers by event type.
+Handlers = Mapping[str, Handler]
 
 
 def new_event(event_type: str, household: str, payload: Mapping[str, Any], now_us: int) -> OutboxEvent:

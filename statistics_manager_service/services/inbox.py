@@ -20,6 +20,7 @@ import structlog
 
 from statistics_manager_service.core.units import US_PER_S
 from statistics_manager_service.errors import BadInput, StatisticsError, Unavailable
+from statistics_manager_service.observability import CORRELATION_ID
 from statistics_manager_service.services.event_rows import SetAsideEvent, WaitingEvent
 from statistics_manager_service.services.events import Handlers, Message, Poison, Work
 from statistics_manager_service.services.ports import Store
@@ -70,12 +71,16 @@ class Inbox:
         self._store, self._handlers, self._now_us, self._backoff = store, handlers, now_us, backoff
         self._decode = decode
 
-    def take(self, message: Message | Poison) -> Outcome:
+    def take(self, message: Message | Poison, *, is_ours: bool = True) -> Outcome:
         """Handle a message; when this returns, what became of it is kept. Raises Unavailable where the store is down:
-        nothing has become of the message then."""
+        nothing has become of the message then.
+
+        is_ours: whether it is of a topic of the service's own; of another's, types without a handler are passed over.
+        """
+        _bear_correlation_id(message)
         if isinstance(message, Poison):
             return self._set_aside(POISON, message, message.reason)
-        if message.event_type in self._handlers and self._handlers[message.event_type] is None:
+        if not is_ours and message.event_type not in self._handlers:
             return Outcome.PASSED_OVER
         with self._store.reading() as view:
             if view.is_processed(message.event_type, message.event_id):
@@ -92,6 +97,7 @@ class Inbox:
             due = view.due_events(self._now_us(), _DUE_AT_ONCE)
         for one in due:
             message = self._decode(one.body, f"waiting {one.sequence}", one.key.encode())
+            _bear_correlation_id(message)
             if isinstance(message, Poison):  # it was read once, so this version of the service reads another form
                 self._set_aside(one.event_type, replace(message, event_id=one.event_id), message.reason)
             else:
@@ -170,6 +176,12 @@ class Inbox:
             )  # fmt: skip
         _LOG.warning("event_set_aside", event_type=event_type, event_id=message.event_id, reason=reason)
         return Outcome.SET_ASIDE
+
+
+def _bear_correlation_id(message: Message | Poison) -> None:
+    """From now on log lines and calls of other services bear the id of the request that the event came from."""
+    told = None if isinstance(message, Poison) else message.payload.get("correlation_id")
+    CORRELATION_ID.set(told if isinstance(told, str) else None)
 
 
 def _waiting(message: Message, attempts: int, first_us: int, not_before_us: int, reason: str) -> WaitingEvent:

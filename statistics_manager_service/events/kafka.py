@@ -1,0 +1,283 @@
+"""Kafka: the sender of the outbox, of set-aside messages, and the consumer.
+
+Offsets are stored only after the inbox has taken a message, which is after the store's commit, and only stored offsets
+are committed: what is lost between the two comes again and is known by its id.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from statistics_manager_service.errors import Unavailable
+from statistics_manager_service.events.wire import body_of, message_of
+from statistics_manager_service.services.event_rows import OutboxEvent, SetAsideEvent
+from statistics_manager_service.services.inbox import Inbox
+from statistics_manager_service.settings import Settings
+
+_LOG = structlog.get_logger()
+_CONNECT_S: Final = 5.0
+#: How long delivery may take, after which events are sent again: within the relay's lease.
+_DELIVERY_S: Final = 10.0
+_POLL_S: Final = 0.5
+_AT_ONCE: Final = 50
+#: After so long a batch is cut off, so that the group does not take the consumer for dead.
+_LONGEST_BATCH_S: Final = 30.0
+_LONGEST_SILENCE_MS: Final = 600_000
+_STATISTICS_MS: Final = 5_000
+_REST_S: Final = (0.5, 10.0)
+_DOWN: Final = "Kafka does not answer at the moment"
+Headers = list[tuple[str, str | bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of a prefix."""
+
+    events: str
+    account: str
+    dead_letter: str
+
+    @classmethod
+    def of(cls, prefix: str) -> Topics:
+        """`hems.statistics`, `hems.account`, `hems.statistics.dead-letter` for the prefix `hems`."""
+        return cls(f"{prefix}.statistics", f"{prefix}.account", f"{prefix}.statistics.dead-letter")
+
+
+class Link:
+    """Whether a broker is reached, as its clients tell."""
+
+    def __init__(self) -> None:
+        self.state = "unknown"
+
+    def on_statistics(self, text: str) -> None:
+        """A client's own statistics: it is told which brokers it has a connection with."""
+        brokers = orjson.loads(text).get("brokers", {}).values()
+        self.state = "ok" if any(one.get("state") in ("UP", "UPDATE") for one in brokers) else "down"
+
+    def on_error(self, error: KafkaError) -> None:
+        """A client's error; it goes on by itself."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self.state = "down"
+        _LOG.warning("kafka_error", reason=error.str())
+
+
+def client_settings(settings: Settings, link: Link) -> dict[str, Any]:
+    """What producers, consumers and the admin client have in common."""
+    found: dict[str, Any] = {
+        "bootstrap.servers": settings.kafka_broker_endpoint,
+        "client.id": "statistics-manager",
+        "security.protocol": settings.kafka_security_protocol,
+        "statistics.interval.ms": _STATISTICS_MS,
+        "stats_cb": link.on_statistics,
+        "error_cb": link.on_error,
+        "topic.metadata.refresh.interval.ms": 30_000,
+        "reconnect.backoff.max.ms": 2_000,
+    }
+    if settings.kafka_security_protocol.startswith("SASL"):
+        password = settings.kafka_sasl_password
+        found |= {
+            "sasl.mechanism": settings.kafka_sasl_mechanism,
+            "sasl.username": settings.kafka_sasl_username or "",
+            "sasl.password": password.get_secret_value() if password else "",
+        }
+    if settings.kafka_ssl_ca:
+        found["ssl.ca.location"] = settings.kafka_ssl_ca
+    return found
+
+
+def ensure_topics(common: dict[str, Any], topics: Sequence[str]) -> None:
+    """Make the topics that are missing, where the brokers permit it. Raises Unavailable where none answers."""
+    admin = AdminClient({name: value for name, value in common.items() if name != "stats_cb"})
+    try:
+        known = admin.list_topics(timeout=_CONNECT_S).topics
+    except KafkaException as error:
+        raise Unavailable(_DOWN) from error
+    missing = [NewTopic(name, -1, -1) for name in topics if name not in known]
+    for name, made in admin.create_topics(missing, request_timeout=_CONNECT_S).items() if missing else ():
+        try:
+            made.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                _LOG.warning("kafka_topic_not_made", topic=name, reason=str(error))
+
+
+class Sender:
+    """Sends to topics, and tells what has arrived for certain."""
+
+    def __init__(self, common: dict[str, Any], topics: Topics, delivery_s: float = _DELIVERY_S) -> None:
+        self._topics, self._delivery_s = topics, delivery_s
+        self._producer = Producer(
+            {**common, "enable.idempotence": True, "acks": "all", "linger.ms": 5, "compression.type": "lz4"}
+        )
+
+    def tell(self, events: Sequence[OutboxEvent]) -> list[int]:
+        """Send events of the outbox; the sequences of those that have arrived. Raises Unavailable where none has."""
+        return self._send(
+            [
+                (
+                    event.sequence,
+                    self._topics.events,
+                    event.aggregate_id.encode(),
+                    body_of(event),
+                    [("id", event.event_id.encode()), ("eventType", event.event_type.encode())],
+                )
+                for event in events
+            ]
+        )
+
+    def publish(self, events: Sequence[SetAsideEvent]) -> list[int]:
+        """Send set-aside messages as they came, with the reason, to the dead-letter topic; as `tell` else."""
+        return self._send(
+            [
+                (
+                    event.sequence,
+                    self._topics.dead_letter,
+                    event.key.encode(),
+                    event.body,
+                    [
+                        ("id", event.event_id.encode()),
+                        ("eventType", event.event_type.encode()),
+                        ("reason", event.reason.encode()),
+                        ("source", event.source.encode()),
+                    ],
+                )
+                for event in events
+            ]
+        )
+
+    def poll(self) -> int:
+        """Let the client tell its state; 0, so that there is a rest."""
+        self._producer.poll(0)
+        return 0
+
+    def close(self) -> None:
+        """Wait for what is on its way."""
+        self._producer.flush(self._delivery_s)
+
+    def _send(self, messages: Sequence[tuple[int, str, bytes, bytes, Headers]]) -> list[int]:
+        arrived: list[int] = []
+
+        def note(sequence: int) -> Callable[[KafkaError | None, KafkaMessage], None]:
+            def on_delivery(error: KafkaError | None, _message: KafkaMessage) -> None:
+                if error is None:
+                    arrived.append(sequence)
+
+            return on_delivery
+
+        for sequence, topic, key, value, headers in messages:
+            self._producer.produce(topic, value, key, headers=headers, on_delivery=note(sequence))
+            self._producer.poll(0)
+        if self._producer.flush(self._delivery_s):
+            # What is still on its way is given up, so that it can't arrive behind what is sent anew.
+            self._producer.purge()
+            self._producer.flush(1)
+        if messages and not arrived:
+            raise Unavailable(_DOWN)
+        return sorted(arrived)
+
+
+class EventConsumer:
+    """Takes messages from the topics, one after the other, as a step of a worker."""
+
+    def __init__(self, common: dict[str, Any], topics: Topics, group: str, inbox: Inbox, link: Link) -> None:
+        self._common, self._topics, self._inbox, self._link = common, topics, inbox, link
+        self._config = {
+            **common,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.offset.store": False,
+            "enable.auto.commit": True,
+            "auto.commit.interval.ms": 1_000,
+            "max.poll.interval.ms": _LONGEST_SILENCE_MS,
+            "session.timeout.ms": 10_000,
+            "partition.assignment.strategy": "cooperative-sticky",
+        }
+        self._consumer: Consumer | None = None
+        self._failures, self._not_before_s = 0, 0.0
+
+    def step(self) -> int:
+        """Take some messages; how many. Where the store is down they are taken again later. Raises Unavailable."""
+        consumer = self._consumer or self._connected()
+        if self._failures and time.monotonic() < self._not_before_s:
+            consumer.poll(_POLL_S)  # all is paused; this tells the group that the consumer lives
+            return 1
+        if self._failures:
+            consumer.resume(consumer.assignment())
+        messages = consumer.consume(_AT_ONCE, _POLL_S)
+        until_s = time.monotonic() + _LONGEST_BATCH_S
+        for i, message in enumerate(messages):
+            try:
+                self._take(consumer, message)
+            except Unavailable as error:
+                self._failures += 1
+                rest_s = min(_REST_S[1], _REST_S[0] * 2.0 ** min(self._failures - 1, 10))
+                _LOG.warning("consumer_waits_for_the_store", reason=error.sentence, rest_s=rest_s)
+                self._not_before_s = time.monotonic() + rest_s
+                _rewind(consumer, messages[i:])
+                consumer.pause(consumer.assignment())
+                return 1
+            self._failures = 0
+            if time.monotonic() > until_s:
+                _rewind(consumer, messages[i + 1 :])
+                break
+        return len(messages)
+
+    def close(self) -> None:
+        """Commit what was taken, and leave the group."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _connected(self) -> Consumer:
+        try:
+            ensure_topics(self._common, [self._topics.events, self._topics.account, self._topics.dead_letter])
+        except Unavailable:
+            self._link.state = "down"
+            raise
+        self._link.state = "ok"
+        self._consumer = Consumer(self._config)
+        self._consumer.subscribe([self._topics.events, self._topics.account])
+        return self._consumer
+
+    def _take(self, consumer: Consumer, message: KafkaMessage) -> None:
+        error = message.error()
+        if error is not None:
+            _LOG.warning("kafka_error", reason=error.str())
+            return
+        source = f"{message.topic()}/{message.partition()}/{message.offset()}"
+        value, key = message.value(), message.key()
+        told = message_of(_bytes(value), source, _bytes(key))
+        self._inbox.take(told, is_ours=message.topic() == self._topics.events)
+        try:
+            consumer.store_offsets(message)
+        except KafkaException:  # the partition went to another consumer meanwhile, which will know the event by its id
+            _LOG.info("kafka_partition_lost", source=source)
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
+
+
+def _rewind(consumer: Consumer, messages: Sequence[KafkaMessage]) -> None:
+    """Let messages come again, those of partitions that are still this consumer's."""
+    firsts: dict[tuple[str, int], int] = {}
+    for message in messages:
+        if message.error() is None:
+            place = (str(message.topic()), int(message.partition() or 0))
+            offset = int(message.offset() or 0)
+            firsts[place] = min(firsts.get(place, offset), offset)
+    for (topic, partition), offset in firsts.items():
+        try:
+            consumer.seek(TopicPartition(topic, partition, offset))
+        except KafkaException:
+            _LOG.info("kafka_partition_lost", source=f"{topic}/{partition}/{offset}")
