@@ -2,15 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.feeds.forecast_service import ForecastService
+from statistics_manager_service.feeds.influxdb import InfluxDb
 from statistics_manager_service.feeds.upstream import Upstream
+from statistics_manager_service.services.ports import Store
+from statistics_manager_service.services.pulling import Puller
+from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.settings import Settings
+
+
+def upstream(
+    name: str, setting: str, url: str, timeout_s: float, *, headers: Mapping[str, str] | None = None, attempts: int = 3
+) -> Upstream:
+    """A service at the URL that a setting tells. Raises StatisticsError where it is none."""
+    try:
+        parsed = urlsplit(url)
+        is_good = parsed.scheme in ("http", "https") and bool(parsed.hostname) and parsed.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:  # it is not shown: it may hold a password
+        raise StatisticsError(f"{setting} is no URL such as http://host:8080/path")
+    return Upstream(name, url, timeout_s=timeout_s, headers=headers, attempts=attempts)
 
 
 def forecast_service(settings: Settings) -> ForecastService | None:
     """The forecast service, where there is one."""
     if not settings.forecast_api_url:
         return None
-    return ForecastService(
-        Upstream("the forecast service", settings.forecast_api_url, timeout_s=settings.forecast_timeout_s)
-    )
+    url, timeout_s = settings.forecast_api_url, settings.forecast_timeout_s
+    return ForecastService(upstream("the forecast service", "FORECAST_API_URL", url, timeout_s))
+
+
+def influxdb(settings: Settings) -> InfluxDb | None:
+    """The InfluxDB 2 that telemetry is fetched from, where there is one."""
+    if not settings.influx_url:
+        return None
+    token = settings.influx_token
+    headers = {"Accept": "application/csv"}
+    if token is not None and token.get_secret_value():
+        headers["Authorization"] = f"Token {token.get_secret_value()}"
+    service = upstream("InfluxDB", "INFLUX_URL", settings.influx_url, settings.influx_timeout_s, headers=headers)
+    return InfluxDb(service, settings.influx_org, settings.influx_bucket)
+
+
+def puller_of(settings: Settings, store: Store, recorder: Recorder, now_us: Callable[[], int]) -> Puller:
+    """What fetches telemetry into a store."""
+    return Puller(store, recorder, influxdb(settings), now_us)

@@ -16,6 +16,7 @@ from statistics_manager_service.cli.importing import import_file
 from statistics_manager_service.cli.jobs import forecast, job_app
 from statistics_manager_service.cli.openapi import openapi
 from statistics_manager_service.cli.opening import existing_store, settings
+from statistics_manager_service.cli.pulling import pull_app
 from statistics_manager_service.core.units import S_PER_HOUR
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.services.verifying import rebuild as rebuild_store
@@ -30,6 +31,7 @@ app.command("import")(import_file)
 app.command("openapi")(openapi)
 app.command("forecast")(forecast)
 app.add_typer(job_app, name="job")
+app.add_typer(pull_app, name="pull")
 
 LONGEST_LABEL = 128
 Household = Annotated[str, typer.Option(help="Id of the household.")]
