@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.services.carbon_rows import IntensityRows, IntensityWrites
 from statistics_manager_service.services.event_rows import EventRows, EventWrites
 from statistics_manager_service.services.forecast_rows import ForecastRows, ForecastWrites
 from statistics_manager_service.services.pull_rows import PullRows, PullWrites
@@ -319,11 +320,11 @@ class SeriesWrites(Series, Protocol):
         ...
 
 
-class ReadView(Directory, Series, EventRows, ForecastRows, PullRows, Protocol):
+class ReadView(Directory, Series, EventRows, ForecastRows, PullRows, IntensityRows, Protocol):
     """One consistent look at the store."""
 
 
-class WriteView(DirectoryWrites, SeriesWrites, EventWrites, ForecastWrites, PullWrites, Protocol):
+class WriteView(DirectoryWrites, SeriesWrites, EventWrites, ForecastWrites, PullWrites, IntensityWrites, Protocol):
     """One write transaction."""
 
 

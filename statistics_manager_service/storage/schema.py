@@ -222,4 +222,31 @@ pull_cursors = sa.Table(
     sqlite_with_rowid=False,
 )
 
+#: Carbon intensities of grids: what one source tells of a zone by one method, and its values with their issues.
+intensity_series = sa.Table(
+    "intensity_series",
+    metadata,
+    sa.Column("series_no", _Number, primary_key=True, autoincrement=True),
+    sa.Column("zone", sa.String(32), nullable=False),
+    sa.Column("source", sa.String(32), nullable=False),
+    sa.Column("basis", sa.String(16), nullable=False),
+    sa.Column("boundary", sa.String(16), nullable=False),
+    sa.Column("scope", sa.String(16), nullable=False),
+    sa.UniqueConstraint("zone", "source", "basis", "boundary", "scope"),
+)
+
+intensities = sa.Table(
+    "intensities",
+    metadata,
+    sa.Column("series_no", _Number, primary_key=True, autoincrement=False),
+    sa.Column("start_us", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("issued_us", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("length_us", sa.BigInteger, nullable=False),
+    sa.Column("intensity_mg_per_kwh", sa.Integer, nullable=False),
+    sa.Column("updated_us", sa.BigInteger, nullable=False),
+    sa.Column("quality", sa.String(64)),
+    sqlite_with_rowid=False,
+)
+
 BULK_TABLES = (readings, profiles, revisions, forecasts)

@@ -1,0 +1,83 @@
+"""Carbon intensities as the store keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+#: What a value is; an earlier word counts more where accounts are made.
+MEASURED, ESTIMATED, FORECAST = "measured", "estimated", "forecast"
+KINDS: Final = (MEASURED, ESTIMATED, FORECAST)
+
+
+class Method(NamedTuple):
+    """How an intensity is reckoned. Values of two methods are never mixed.
+
+    basis: `average` (of the mix) or `marginal` (of the plant that moves). boundary: `lifecycle`, or `direct` (the
+    stack). scope: `consumption` (with imports) or `production` (of the zone's own plants).
+    """
+
+    basis: str = "average"
+    boundary: str = "lifecycle"
+    scope: str = "consumption"
+
+
+BASES: Final = ("average", "marginal")
+BOUNDARIES: Final = ("lifecycle", "direct")
+SCOPES: Final = ("consumption", "production")
+
+
+class IntensitySeries(NamedTuple):
+    """What one source tells of one zone by one method. `series_no` is the store's own key, 0 before it is stored."""
+
+    series_no: int
+    zone: str
+    source: str
+    basis: str
+    boundary: str
+    scope: str
+
+
+class IntensityRow(NamedTuple):
+    """The intensity of a time, in one issue. Instants are microseconds UTC, on quarter-hours.
+
+    issued_us: when it was forecast, measured or told; a later issue does not overwrite an earlier one.
+    updated_us: when its source last touched it. quality: what the source says of it, if anything.
+    """
+
+    series_no: int
+    start_us: int
+    kind: str
+    issued_us: int
+    length_us: int
+    intensity_mg_per_kwh: int
+    updated_us: int
+    quality: str | None = None
+
+
+class IntensityRows(Protocol):
+    """Reading of intensities."""
+
+    def intensity_series(self, zone: str) -> list[IntensitySeries]:
+        """All series of a zone, oldest first."""
+        ...
+
+    def intensities(
+        self, series_no: int, start_us: int, end_us: int, issued_until_us: int | None = None
+    ) -> list[IntensityRow]:
+        """Of values that begin in start ≤ instant < end, for each beginning and kind the newest issue (of those issued
+        until an instant); ordered by issue, then beginning."""
+        ...
+
+
+class IntensityWrites(IntensityRows, Protocol):
+    """Changes of intensities, inside a write transaction."""
+
+    def put_intensity_series(self, series: IntensitySeries) -> IntensitySeries:
+        """The series as it is stored, made where it is not there."""
+        ...
+
+    def put_intensities(self, rows: Sequence[IntensityRow]) -> int:
+        """Insert; a row of the same beginning, kind and issue is replaced where it differs. How many rows were new, or
+        differed."""
+        ...

@@ -1,0 +1,76 @@
+"""Carbon intensities of zones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from statistics_manager_service.services.carbon_rows import IntensityRow, IntensitySeries
+from statistics_manager_service.storage import schema
+
+#: Rows of one statement: the least limit of a driver's parameters (SQLite's 32,766) holds them.
+_ROWS = 2_000
+
+
+class IntensityQueries:
+    """Reading and writing of intensities, over one connection."""
+
+    connection: sa.Connection
+    dialect: str
+
+    def intensity_series(self, zone: str) -> list[IntensitySeries]:
+        """All series of a zone, oldest first."""
+        c = schema.intensity_series.c
+        statement = sa.select(schema.intensity_series).where(c.zone == zone).order_by(c.series_no)
+        return [IntensitySeries._make(row) for row in self.connection.execute(statement)]
+
+    def intensities(
+        self, series_no: int, start_us: int, end_us: int, issued_until_us: int | None = None
+    ) -> list[IntensityRow]:
+        """Of values that begin in start ≤ instant < end, for each beginning and kind the newest issue (of those issued
+        until an instant); ordered by issue, then beginning."""
+        c = schema.intensities.c
+        place = sa.func.row_number().over(partition_by=(c.start_us, c.kind), order_by=c.issued_us.desc())
+        wanted = (c.series_no == series_no) & (c.start_us >= start_us) & (c.start_us < end_us)
+        if issued_until_us is not None:
+            wanted &= c.issued_us <= issued_until_us
+        columns = [c[name] for name in IntensityRow._fields]
+        some = sa.select(*columns, place.label("place")).where(wanted).subquery()
+        statement = (
+            sa.select(*(some.c[name] for name in IntensityRow._fields))
+            .where(some.c.place == 1)
+            .order_by(some.c.issued_us, some.c.start_us, some.c.kind)
+        )
+        return [IntensityRow._make(row) for row in self.connection.execute(statement)]
+
+    def put_intensity_series(self, series: IntensitySeries) -> IntensitySeries:
+        """The series as it is stored, made where it is not there."""
+        table = schema.intensity_series
+        told = {name: value for name, value in series._asdict().items() if name != "series_no"}
+        self.connection.execute(_insert_into(table, self.dialect).values(**told).on_conflict_do_nothing())
+        same = [table.c[name] == value for name, value in told.items()]
+        return IntensitySeries._make(self.connection.execute(sa.select(table).where(*same)).one())
+
+    def put_intensities(self, rows: Sequence[IntensityRow]) -> int:
+        """Insert; a row of the same beginning, kind and issue is replaced where it differs. How many rows were new, or
+        differed."""
+        table, changed = schema.intensities, 0
+        statement = _insert_into(table, self.dialect)
+        told = [name for name in IntensityRow._fields if not table.c[name].primary_key]
+        excluded = {name: statement.excluded[name] for name in told}
+        differs = sa.or_(*(table.c[name].is_distinct_from(excluded[name]) for name in told if name != "updated_us"))
+        for begin in range(0, len(rows), _ROWS):
+            some = [row._asdict() for row in rows[begin : begin + _ROWS]]
+            upsert = statement.values(some).on_conflict_do_update(
+                index_elements=list(table.primary_key.columns), set_=excluded, where=differs
+            )
+            changed += self.connection.execute(upsert, execution_options={"preserve_rowcount": True}).rowcount
+        return changed
+
+
+def _insert_into(table: sa.Table, dialect: str) -> Any:
+    chosen: Any = sqlite if dialect == "sqlite" else postgresql
+    return chosen.insert(table)
