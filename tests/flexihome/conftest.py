@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from hems import Hems
+from neighbours import ForecastService
 from servers import PostgresServer, RunningService
+from upstream_server import UpstreamServer
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -17,6 +19,7 @@ def hems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
         url = server.create_database()
-    settings = {"DATABASE_URL": url, "FORECAST_DAILY": "false"}
-    with RunningService(settings) as service:
-        yield Hems(service)
+    with UpstreamServer() as forecasts:
+        settings = {"DATABASE_URL": url, "FORECAST_API_URL": forecasts.url, "FORECAST_DAILY": "false"}
+        with RunningService(settings) as service:
+            yield Hems(service, ForecastService(forecasts))

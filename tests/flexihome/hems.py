@@ -8,11 +8,14 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import jwt
 from servers import RunningService
+
+if TYPE_CHECKING:
+    from neighbours import ForecastService
 
 BASE = "/api/statistics"
 WRITE = "/api/v2/write"
@@ -121,8 +124,8 @@ def starts(items: Sequence[Mapping[str, Any]]) -> list[str]:
 class Hems:
     """A running service of one kind of store. A household is made by whoever needs one of its own."""
 
-    def __init__(self, service: RunningService) -> None:
-        self.service = service
+    def __init__(self, service: RunningService, forecasts: ForecastService) -> None:
+        self.service, self.forecasts = service, forecasts
         self.http = httpx.Client(base_url=service.url, timeout=60)
         self.manager = Client(self.http, service.token())
         self._made: dict[str, Any] = {}
