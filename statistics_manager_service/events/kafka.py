@@ -66,9 +66,11 @@ class Link:
 
     def on_error(self, error: KafkaError) -> None:
         """A client's error; it goes on by itself."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and self.state != "down":
             self.state = "down"
-        _LOG.warning("kafka_error", reason=error.str())
+            _LOG.warning("kafka_is_down", reason=error.str())
+        else:
+            _LOG.info("kafka_error", reason=error.str())
 
 
 def client_settings(settings: Settings, link: Link) -> dict[str, Any]:
@@ -81,7 +83,9 @@ def client_settings(settings: Settings, link: Link) -> dict[str, Any]:
         "stats_cb": link.on_statistics,
         "error_cb": link.on_error,
         "topic.metadata.refresh.interval.ms": 30_000,
+        "reconnect.backoff.ms": 250,
         "reconnect.backoff.max.ms": 2_000,
+        "log_level": 2,  # what it tells of errors comes by `error_cb`, as lines of the service's own form
     }
     if settings.kafka_security_protocol.startswith("SASL"):
         password = settings.kafka_sasl_password

@@ -110,14 +110,14 @@ class EventQueries:
     def mark_processed(self, event_type: str, event_id: str, at_us: int) -> bool:
         """Mark an event as handled; False where it is already. Of two transactions at once one waits for the other."""
         values = {"event_type": event_type, "event_id": event_id, "processed_us": at_us}
-        return self.connection.execute(self._insert(schema.processed_events, values)).rowcount == 1
+        return self._is_inserted(schema.processed_events, values)
 
     def put_waiting(self, event: WaitingEvent) -> None:
         """Insert; after an attempt, update by event_type and event_id."""
         values = event._asdict()
         del values["sequence"]
         table = schema.waiting_events
-        if not self.connection.execute(self._insert(table, values)).rowcount and event.attempts:
+        if not self._is_inserted(table, values) and event.attempts:
             again = {name: values[name] for name in ("attempts", "not_before_us", "reason")}
             here = (table.c.event_type == event.event_type) & (table.c.event_id == event.event_id)
             self.connection.execute(table.update().where(here).values(again))
@@ -157,7 +157,7 @@ class EventQueries:
         """Whether a holder has a lease now: it had it, nobody did, or it has run out."""
         table = schema.leases
         values = {"name": name, "holder": holder, "until_us": until_us}
-        if self.connection.execute(self._insert(table, values)).rowcount:
+        if self._is_inserted(table, values):
             return True
         free = (table.c.name == name) & ((table.c.holder == holder) | (table.c.until_us <= now_us))
         return self.connection.execute(table.update().where(free).values(values)).rowcount == 1
@@ -171,7 +171,10 @@ class EventQueries:
         ):
             self.connection.execute(table.delete().where(column == key))
 
-    def _insert(self, table: sa.Table, values: dict[str, Any]) -> Any:
-        """An insert that does nothing where there is such a row."""
+    def _is_inserted(self, table: sa.Table, values: dict[str, Any]) -> bool:
+        """Whether a row was inserted; where there is such a one already, nothing is done. (A driver's count of rows is
+        not told for inserts, so a column is asked back.)"""
         dialect: Any = sqlite if self.dialect == "sqlite" else postgresql
-        return dialect.insert(table).values(values).on_conflict_do_nothing()
+        column = next(iter(table.primary_key.columns))
+        statement = dialect.insert(table).values(values).on_conflict_do_nothing().returning(column)
+        return self.connection.execute(statement).first() is not None
