@@ -6,6 +6,7 @@ StatisticsError
 │   ├── NotAuthenticated    401
 │   ├── Forbidden           403
 │   ├── NotFound            404
+│   │   └── UnknownHousehold
 │   ├── Conflict            409
 │   ├── TooLarge            413
 │   ├── UnsupportedMedia    415
@@ -17,6 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+_MOST_NAMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,16 @@ class NotFound(Refused):
     status = 404
 
 
+class UnknownHousehold(NotFound):
+    """There are no such households: `households` names them, so that they can be asked for elsewhere."""
+
+    def __init__(self, households: Sequence[str], hint: str = "") -> None:
+        named = ", ".join(repr(one[:80]) for one in households[:_MOST_NAMED])
+        others = " and others" if len(households) > _MOST_NAMED else ""
+        super().__init__(f"there is no household {named}{others}{hint}")
+        self.households = tuple(households)
+
+
 class Conflict(Refused):
     """It contradicts what is stored, such as an api_key that belongs to another household."""
 
@@ -104,15 +118,15 @@ class UnsupportedMedia(Refused):
 class Declined(Refused):
     """Another service answered that it will not do what it was asked; asking again will not help.
 
-    answered: the status of its answer.
+    answered: the status of its answer. told: the JSON of its body, None where it has none.
     """
 
     code = "upstream_declined"
     status = 502
 
-    def __init__(self, sentence: str, answered: int) -> None:
+    def __init__(self, sentence: str, answered: int, told: object = None) -> None:
         super().__init__(sentence)
-        self.answered = answered
+        self.answered, self.told = answered, told
 
 
 class Unavailable(StatisticsError):
