@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.cli.demo import demo
+from statistics_manager_service.cli.eventing import events_app
 from statistics_manager_service.cli.importing import import_file
 from statistics_manager_service.cli.jobs import forecast, job_app
 from statistics_manager_service.cli.openapi import openapi
@@ -31,6 +32,7 @@ app.command("import")(import_file)
 app.command("openapi")(openapi)
 app.command("forecast")(forecast)
 app.add_typer(job_app, name="job")
+app.add_typer(events_app, name="events")
 app.add_typer(pull_app, name="pull")
 
 LONGEST_LABEL = 128
