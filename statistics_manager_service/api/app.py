@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from statistics_manager_service import __version__
 from statistics_manager_service.api import (
+    carbon,
     exporting,
     flexihome,
     forecasts,
@@ -81,6 +82,7 @@ def create_app(services: AppServices) -> Service:
         households.router,
         exporting.router,
         producers.router,
+        carbon.router,
     ):
         app.include_router(router, prefix=BASE_PATH)
     app.include_router(health.router, prefix=BASE_PATH)

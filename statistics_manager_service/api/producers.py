@@ -1,11 +1,8 @@
-"""FlexiHome's event producers and its carbon forecast: who may call them and what they take.
-
-This version has no event outbox and no carbon source yet, and says so.
-"""
+"""FlexiHome's event producers: who may call them and what they take."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,7 +13,7 @@ from statistics_manager_service.api.errors import refusals
 from statistics_manager_service.api.queries import Faulty, UserId, moment, parameters, query
 from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.civil import parse_moment
-from statistics_manager_service.errors import BadInput, Fault, NotFound
+from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.access import Caller, require_service
 from statistics_manager_service.services.event_rows import OutboxEvent
 
@@ -141,17 +138,3 @@ async def get_real_data(
     return _told(
         await run(services, lambda: services.producers.real_data(asked.user_id, start_us, end_us), short=False)
     )
-
-
-@router.get(
-    "/ecosignal-forecast",
-    summary="Carbon forecast of a day",
-    status_code=404,
-    response_class=Response,
-    response_model=None,
-    response_description="No forecast of that day is known: this version has no carbon source yet.",
-    openapi_extra=parameters(DayQuery),
-)
-async def ecosignal_forecast(asked: Annotated[DayQuery, query(DayQuery)]) -> NoReturn:
-    """404 where no forecast of that day is known, which is always so in this version: it has no carbon source yet."""
-    raise NotFound(f"no carbon forecast is known for {asked.forecast_day[:_DATE_LENGTH]}")

@@ -13,7 +13,7 @@ import uvicorn
 from statistics_manager_service.api.app import Service
 from statistics_manager_service.api.app import create_app as create_api
 from statistics_manager_service.bootstrap.events import Running
-from statistics_manager_service.bootstrap.feeds import forecast_service
+from statistics_manager_service.bootstrap.feeds import carbon_source, forecast_service
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.ingest.json_body import decode_json
 from statistics_manager_service.ingest.line_protocol import decode_line_protocol
@@ -21,6 +21,7 @@ from statistics_manager_service.ingest.tables import decode_arrow, decode_csv, d
 from statistics_manager_service.observability import configure_logging
 from statistics_manager_service.services.app import AppServices, DecodedLines
 from statistics_manager_service.services.asking import Asking
+from statistics_manager_service.services.carbon import CarbonForecasts
 from statistics_manager_service.services.fields import KNOWN_FIELDS
 from statistics_manager_service.services.forecasting import Forecasts
 from statistics_manager_service.services.households import Households
@@ -109,6 +110,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         recorder=recorder,
         asking=Asking(store, now_us, settings.max_households_per_query, settings.kept_answers_bytes),
         producers=Producers(store, now_us),
+        carbon=CarbonForecasts(store, carbon_source(settings), settings.carbon_zone, settings.carbon_ttl_s, now_us),
         decoders=dict(DECODERS),
         decode_lines=LineDecoder(store, now_us),
         begin=beside.start,

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.feeds.electricity_maps import ElectricityMaps
 from statistics_manager_service.feeds.forecast_service import ForecastService
 from statistics_manager_service.feeds.influxdb import InfluxDb
+from statistics_manager_service.feeds.neso import Neso
+from statistics_manager_service.feeds.sentinel import Sentinel
 from statistics_manager_service.feeds.upstream import Upstream
+from statistics_manager_service.services.carbon import IntensitySource
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.pulling import Puller
 from statistics_manager_service.services.recording import Recorder
@@ -52,3 +56,25 @@ def influxdb(settings: Settings) -> InfluxDb | None:
 def puller_of(settings: Settings, store: Store, recorder: Recorder, now_us: Callable[[], int]) -> Puller:
     """What fetches telemetry into a store."""
     return Puller(store, recorder, influxdb(settings), now_us)
+
+
+def carbon_source(settings: Settings) -> IntensitySource | None:
+    """Where carbon intensities are fetched from, if anywhere. Raises StatisticsError where a setting of it lacks."""
+    chosen, host, timeout_s = settings.carbon_source, settings.host_sentinel, settings.carbon_timeout_s
+    if chosen == "electricity_maps":
+        token = settings.electricity_maps_token
+        if token is None or not token.get_secret_value():
+            raise StatisticsError("CARBON_SOURCE is electricity_maps: set ELECTRICITY_MAPS_TOKEN, too")
+        headers = {"auth-token": token.get_secret_value()}
+        url = settings.electricity_maps_url
+        return ElectricityMaps(Upstream("Electricity Maps", url, timeout_s=timeout_s, headers=headers))
+    if chosen == "neso":
+        return Neso(Upstream("NESO", settings.neso_url, timeout_s=timeout_s))
+    if host:
+        token = settings.sentinel_token
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token and token.get_secret_value() else {}
+        upstream = Upstream("the sentinel API", host, timeout_s=timeout_s, headers=headers)
+        return Sentinel(upstream, host, settings.carbon_zone)
+    if chosen == "sentinel":
+        raise StatisticsError("CARBON_SOURCE is sentinel: set HOST_SENTINEL, too")
+    return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from statistics_manager_service.core.readings import Decoded, RefusedLine, WireReadings
 from statistics_manager_service.services.asking import Asking
+from statistics_manager_service.services.carbon import CarbonForecasts
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.producing import Producers
@@ -48,6 +49,7 @@ class AppServices:
     recorder: Recorder
     asking: Asking
     producers: Producers
+    carbon: CarbonForecasts
     decoders: dict[str, Callable[[bytes], Decoded]]
     decode_lines: Callable[[bytes, str, str | None], DecodedLines]
     begin: Callable[[], None]

@@ -24,6 +24,15 @@ PERIOD = {"start_date": START, "end_date": END, "group_by": "hourly"}
 ASKED = {"measures": "energy_import", "start": START, "end": END}
 SWAP = {"kind": "swap", "quantity": "energy_import", "at": START, "old_end": 100, "new_start": 0}
 
+INTENSITIES = {
+    "zone": "XA",
+    "kind": "measured",
+    "interval": "PT1H",
+    "unit": "gCO2eq/kWh",
+    "at": [START],
+    "value": [85.2],
+}
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -90,6 +99,8 @@ ROUTES: dict[str, Route] = {
     f"GET {BASE}/power-consumed-real": Route(READ, {"user_id": "{household}", **PERIOD}),
     f"GET {BASE}/energy-consumed-forecast-vs-real": Route(READ, {"user_ids": "{household}", **PERIOD}),
     f"GET {BASE}/ecosignal-forecast": Route(READ, {"forecast_day": "2024-05-10"}, status=404),
+    f"GET {BASE}/carbon-intensity": Route(READ, {"zone": "XA", "start": "2024-05-10", "end": "2024-05-11"}),
+    f"POST {BASE}/carbon-intensity": Route(SERVICE, body=INTENSITIES),
     f"POST {BASE}/trigger-computed-forecast-producer": Route(
         SERVICE, {"user_id": "{household}", "forecast_day": "2024-05-10"}, status=503
     ),
@@ -102,13 +113,14 @@ ROUTES: dict[str, Route] = {
 }
 KEPT_FROM_STRANGERS = [name for name, route in ROUTES.items() if route.allowed != ANYONE]
 #: These answer without naming a household; whoever is known may ask.
-NAME_NOBODY = {f"GET {BASE}/ecosignal-forecast"}
+NAME_NOBODY = {f"GET {BASE}/ecosignal-forecast", f"GET {BASE}/carbon-intensity"}
 
 
 def stage(api: Api) -> Stage:
     home = Home(api)
     home.write()
     event = api.post(f"{home.path}/meters/grid/events", SWAP).json()["id"]
+    assert api.post("/carbon-intensity", INTENSITIES).status_code == 200
     return Stage(home, event, home.device()["id"])
 
 
