@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from measured import QUARTER_US, measure, open_store, put_home
 from test_commands import refused, run
+from upstream_server import Answer, Request, UpstreamServer
 
 from statistics_manager_service.services.forecasting import OURS, civil_day, forecast_between, measured_quarters
 from statistics_manager_service.services.verifying import verify
@@ -180,3 +182,90 @@ def test_an_empty_store_has_nothing_to_do(database_url: str) -> None:
         done = run(database_url, "job", name)
         assert done.returncode == 0
         assert done.stdout.startswith("0 households: ")
+
+
+# --- posting to a forecast service ------------------------------------------------------------------------------------
+
+MEASUREMENTS = "/forecast/measurements"
+
+
+@pytest.fixture
+def server() -> Iterator[UpstreamServer]:
+    with UpstreamServer() as found:
+        yield found
+
+
+def fill_yesterday(url: str, *households: str) -> dict[int, float]:
+    """Homes in UTC of which yesterday is measured."""
+    store = open_store(url)
+    midnight = int(time.time()) // 86_400 * 96
+    taken: dict[int, float] = {}
+    for one in households:
+        put_home(store, one)
+        taken = measure(store, one, midnight - 96, 96)
+    store.close()
+    return taken
+
+
+def test_the_job_posts_yesterday_and_may_be_repeated(database_url: str, server: UpstreamServer) -> None:
+    taken = fill_yesterday(database_url, "home1", "home2")
+    server.answers(MEASUREMENTS, {"status": "fine"})
+    for _ in range(2):
+        done = run(database_url, "job", "post-measured", FORECAST_API_URL=server.url)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "2 households: posted yesterday; 0 had nothing to do; 0 failed\n"
+    first, second = (request.json for request in server.asked(MEASUREMENTS))
+    assert first == second
+    told = first["measurements"]
+    assert [one["installation_code"] for one in told] == ["home1_consumption", "home2_consumption"]
+    for one in told:
+        assert {one["timestamp"]: one["value"] for one in one["values"]} == {
+            datetime.fromtimestamp(number * 900, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"): wh * 4 / 1000
+            for number, wh in taken.items()
+        }
+
+
+@pytest.mark.parametrize("fault", ["down", "500", "404", "closed", "silent"])
+def test_a_job_that_can_not_post_says_so_for_each_household(
+    database_url: str, server: UpstreamServer, fault: str
+) -> None:
+    fill_yesterday(database_url, "home1", "home2")
+    server.answers(MEASUREMENTS, b"")
+    if fault == "down":
+        server.goes_down()
+    else:
+        server.fails(**({"status": int(fault)} if fault.isdigit() else {"way": fault}))  # type: ignore[arg-type]
+    settings = {"FORECAST_API_URL": server.url, "FORECAST_TIMEOUT_S": "0.3"}
+    done = run(database_url, "job", "post-measured", **settings)
+    assert done.returncode == 1
+    first, *rest = done.stdout.splitlines()
+    assert first == "0 households: posted yesterday; 0 had nothing to do; 2 failed"
+    assert [line.split(": the forecast service ")[0] for line in rest] == ["  home1", "  home2"]
+    server.recovers()
+    server.comes_up()
+    assert run(database_url, "job", "post-measured", **settings).returncode == 0
+
+
+def test_a_large_fleet_is_posted_in_batches_and_a_declined_one_stops_no_other(
+    database_url: str, server: UpstreamServer
+) -> None:
+    fill_yesterday(database_url, *(f"home{i:03d}" for i in range(210)))
+
+    def answer(request: Request) -> Answer:
+        codes = [one["installation_code"] for one in request.json["measurements"]]
+        return Answer({"error": "too many"}, 413) if "home000_consumption" in codes else Answer()
+
+    server.answers_by(MEASUREMENTS, answer)
+    done = run(database_url, "job", "post-measured", FORECAST_API_URL=server.url)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0] == "10 households: posted yesterday; 0 had nothing to do; 200 failed"
+    assert done.stdout.splitlines()[-1] == "  and 180 more"
+    assert len(server.asked(MEASUREMENTS)) == 2
+
+
+def test_the_command_makes_a_forecast_here_though_there_is_a_service(database_url: str, server: UpstreamServer) -> None:
+    fill_yesterday(database_url, "home1")
+    done = run(database_url, "forecast", "--household", "home1", "--day", "tomorrow", FORECAST_API_URL=server.url)
+    assert done.returncode == 0, done.stderr
+    assert server.requests == []
+    refused(run(database_url, "forecast", "--household", "home1", "--day", "x", FORECAST_API_URL=server.url), "'x'")
