@@ -76,8 +76,10 @@ class InfluxDb:
         except QueryFailed as error:
             raise Unavailable(f"{name} could not answer: {str(error)[:200]}", 60) from error
         except Declined as error:
-            hint = "are INFLUX_ORG and INFLUX_BUCKET right?"
-            raise Declined(f"{error.sentence}; {hint}", error.answered) from error
+            told = error.told.get("message") if isinstance(error.told, dict) else None
+            why = f": {told[:200]}" if isinstance(told, str) else ""
+            sentence = f"{error.sentence}{why}; are INFLUX_ORG and INFLUX_BUCKET right?"
+            raise Declined(sentence, error.answered, error.told) from error
 
 
 def flux(bucket: str, measurements: Sequence[str], start_us: int, end_us: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from statistics_manager_service.services.verifying import verify
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage import schema
 from statistics_manager_service.storage.database import SqlStore
+from statistics_manager_service.storage.migrate import migrate
 
 DAY = "2023-01-01"
 START_US = us(DAY)
@@ -37,6 +39,16 @@ KEY, METER = "key1", "meter1"
 @pytest.fixture
 def store(database_url: str) -> Iterator[SqlStore]:
     made = open_store(database_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def small_store(tmp_path: pathlib.Path) -> Iterator[SqlStore]:
+    """For what does not depend on the kind of the store."""
+    url = f"sqlite:///{tmp_path / 'statistics.sqlite3'}"
+    migrate(url)
+    made = open_store(url)
     yield made
     made.close()
 
@@ -182,13 +194,13 @@ def test_a_pull_that_was_cut_off_and_repeated_is_as_one_whole_pull(
 
 
 def test_pages_cover_the_time_without_a_gap_and_grow_where_there_is_little(
-    store: SqlStore, server: InfluxServer, clock: Clock
+    small_store: SqlStore, server: InfluxServer, clock: Clock
 ) -> None:
-    home = put_home(store, api_key=KEY)
+    home = put_home(small_store, api_key=KEY)
     until: list[int] = []
     clock.set("2023-12-31")
     end_us = START_US + 200 * US_PER_DAY + 5
-    puller(store, server, clock).pull_range(home, START_US, end_us, Pulled(), until.append)
+    puller(small_store, server, clock).pull_range(home, START_US, end_us, Pulled(), until.append)
     windows = [(one.start_ns // 1000, one.stop_ns // 1000) for one in server.queries]
     assert [stop for _, stop in windows] == until
     assert [start for start, _ in windows] == [START_US, *until[:-1]]
@@ -210,17 +222,21 @@ class Counted:
         yield Piece(next(self.rows, 0), [], [])
 
 
-def test_a_page_after_one_of_very_many_rows_is_shorter(store: SqlStore, clock: Clock) -> None:
-    home = put_home(store, api_key=KEY)
+def test_a_page_after_one_of_very_many_rows_is_shorter(small_store: SqlStore, clock: Clock) -> None:
+    home = put_home(small_store, api_key=KEY)
     source = Counted(*[200_001] * 7, 200_000, 20_000, 19_999)
-    Puller(store, Recorder(store, clock), source, clock).pull_range(home, START_US, START_US + 4 * US_PER_DAY, Pulled())
+    Puller(small_store, Recorder(small_store, clock), source, clock).pull_range(
+        home, START_US, START_US + 4 * US_PER_DAY, Pulled()
+    )
     assert source.hours == [24, 12, 6, 3, 1.5, 1, 1, 1, 1, 1, 2, 4, 8, 16, 14.5]
 
 
-def test_no_page_is_asked_for_where_no_reading_can_be(store: SqlStore, server: InfluxServer, clock: Clock) -> None:
-    home = put_home(store, api_key=KEY)
+def test_no_page_is_asked_for_where_no_reading_can_be(
+    small_store: SqlStore, server: InfluxServer, clock: Clock
+) -> None:
+    home = put_home(small_store, api_key=KEY)
     clock.set("2000-01-03")
-    puller(store, server, clock).pull_range(home, us("1970-01-01"), us("2199-01-01"), Pulled())
+    puller(small_store, server, clock).pull_range(home, us("1970-01-01"), us("2199-01-01"), Pulled())
     assert us("2000-01-01") * 1000 == server.queries[0].start_ns
     assert us("2000-01-04") * 1000 == server.queries[-1].stop_ns
 
@@ -259,11 +275,11 @@ def test_what_is_no_number_or_cannot_be_is_refused_by_name_and_the_rest_recorded
 
 
 def test_many_refused_rows_are_counted_and_the_first_ones_named(
-    store: SqlStore, server: InfluxServer, clock: Clock
+    small_store: SqlStore, server: InfluxServer, clock: Clock
 ) -> None:
-    home = put_home(store, api_key=KEY)
+    home = put_home(small_store, api_key=KEY)
     server.points = [Point(KEY, "voltage", (START_US + n) * 1000, -1e9) for n in range(300)]
-    pulled = pull(puller(store, server, clock, rows_a_piece=70), home)
+    pulled = pull(puller(small_store, server, clock, rows_a_piece=70), home)
     assert (pulled.rows, pulled.refused, len(pulled.named)) == (300, 300, 20)
     assert all(one.name.startswith("voltage at 2023-01-01T00:00:00") for one in pulled.named)
 
@@ -386,10 +402,10 @@ def test_the_cursor_is_behind_the_last_page_that_is_recorded(
 
 
 def test_a_household_that_was_never_pulled_needs_a_beginning(
-    store: SqlStore, server: InfluxServer, clock: Clock
+    small_store: SqlStore, server: InfluxServer, clock: Clock
 ) -> None:
-    home = put_home(store, api_key=KEY)
-    made = puller(store, server, clock)
+    home = put_home(small_store, api_key=KEY)
+    made = puller(small_store, server, clock)
     with pytest.raises(NotFound, match="household home1 was never pulled as it is set up now; tell since when"):
         go_on(made, home)
     with pytest.raises(BadInput, match="until: 2023-01-01T00:00:00Z lies before the pull's beginning, 2023-01-02"):
@@ -487,10 +503,10 @@ def test_an_event_leaves_the_cursor_alone(store: SqlStore, server: InfluxServer,
         go_on(puller(store, server, clock), home)
 
 
-def test_an_event_without_an_end_is_until_now(store: SqlStore, server: InfluxServer, clock: Clock) -> None:
-    put_home(store, api_key=KEY)
+def test_an_event_without_an_end_is_until_now(small_store: SqlStore, server: InfluxServer, clock: Clock) -> None:
+    put_home(small_store, api_key=KEY)
     for payload in ({**ASKED, "end_date": None}, {name: ASKED[name] for name in ("user_id", "start_date")}):
-        assert tell(store, server, clock, payload)[0] is Outcome.HANDLED
+        assert tell(small_store, server, clock, payload)[0] is Outcome.HANDLED
         assert windows(server) == (START_US, us("2023-02-01") + 1)
 
 
@@ -531,19 +547,19 @@ def test_an_event_waits_where_influxdb_breaks_off_and_its_retry_makes_up_for_it(
     ],
 )
 def test_an_event_waits_while_influxdb_fails(
-    store: SqlStore, server: InfluxServer, clock: Clock, way: str | None, status: int | None, reason: str
+    small_store: SqlStore, server: InfluxServer, clock: Clock, way: str | None, status: int | None, reason: str
 ) -> None:
-    put_home(store, api_key=KEY)
+    put_home(small_store, api_key=KEY)
     server.fails(way, status=status)
-    outcome, told = tell(store, server, clock, ASKED)
+    outcome, told = tell(small_store, server, clock, ASKED)
     assert outcome is Outcome.WAITING
     assert told.startswith(reason)
 
 
-def test_an_event_waits_while_influxdb_is_down(store: SqlStore, server: InfluxServer, clock: Clock) -> None:
-    put_home(store, api_key=KEY)
+def test_an_event_waits_while_influxdb_is_down(small_store: SqlStore, server: InfluxServer, clock: Clock) -> None:
+    put_home(small_store, api_key=KEY)
     server.goes_down()
-    assert tell(store, server, clock, ASKED) == (Outcome.WAITING, "InfluxDB can't be reached: ConnectError")
+    assert tell(small_store, server, clock, ASKED) == (Outcome.WAITING, "InfluxDB can't be reached: ConnectError")
 
 
 def test_an_event_is_set_aside_where_no_influxdb_is_set_up(store: SqlStore, clock: Clock) -> None:
@@ -555,11 +571,11 @@ def test_an_event_is_set_aside_where_no_influxdb_is_set_up(store: SqlStore, cloc
 
 
 def test_an_event_is_set_aside_where_the_bucket_is_not_there(
-    store: SqlStore, server: InfluxServer, clock: Clock
+    small_store: SqlStore, server: InfluxServer, clock: Clock
 ) -> None:
-    put_home(store, api_key=KEY)
+    put_home(small_store, api_key=KEY)
     server.fails(status=404)
-    outcome, reason = tell(store, server, clock, ASKED)
+    outcome, reason = tell(small_store, server, clock, ASKED)
     assert outcome is Outcome.SET_ASIDE
     assert reason.endswith("with status 404; are INFLUX_ORG and INFLUX_BUCKET right?")
 
@@ -575,10 +591,10 @@ def test_an_event_is_set_aside_where_the_bucket_is_not_there(
     ],
 )
 def test_an_event_that_never_can_be_handled_is_set_aside_with_its_reason(
-    store: SqlStore, server: InfluxServer, clock: Clock, payload: dict[str, Any], reason: str
+    small_store: SqlStore, server: InfluxServer, clock: Clock, payload: dict[str, Any], reason: str
 ) -> None:
-    put_home(store)
-    outcome, told = tell(store, server, clock, payload)
+    put_home(small_store)
+    outcome, told = tell(small_store, server, clock, payload)
     assert outcome is Outcome.SET_ASIDE
     assert reason in told
     assert server.requests == []
