@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from statistics_manager_service.errors import NotFound
+from statistics_manager_service.errors import UnknownHousehold
 from statistics_manager_service.services.ports import Channel, Household, ReadView, State
 from statistics_manager_service.services.remembering import Remembered
 
-_MOST_NAMED = 10
 #: Some ten thousand homes of a few channels.
 _MOST_KEPT_BYTES = 32 * 2**20
 _HOUSEHOLD_BYTES, _CHANNEL_BYTES = 800, 700
@@ -75,5 +74,4 @@ def known_households(view: ReadView, households: Sequence[str]) -> list[Househol
 def _refuse_unknown(households: Sequence[str], known: dict[str, Household] | dict[str, State]) -> None:
     unknown = [one for one in households if one not in known]
     if unknown:
-        named = ", ".join(repr(one[:80]) for one in unknown[:_MOST_NAMED])
-        raise NotFound(f"there is no household {named}" + (" and others" if len(unknown) > _MOST_NAMED else ""))
+        raise UnknownHousehold(unknown)

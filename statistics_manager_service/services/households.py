@@ -14,7 +14,7 @@ from statistics_manager_service.core.civil import check_zone, parse_moment
 from statistics_manager_service.core.names import check_name
 from statistics_manager_service.core.quantities import BOUNDS_MILLI, QUANTITIES, UNITS, Dimension, Kind
 from statistics_manager_service.core.units import EARLIEST_READING_US, MILLI, S_PER_DAY, US_PER_DAY
-from statistics_manager_service.errors import BadInput, Conflict, Fault, Forbidden, NotFound
+from statistics_manager_service.errors import BadInput, Conflict, Fault, Forbidden, NotFound, UnknownHousehold
 from statistics_manager_service.services.ports import (
     DEFAULT_GAP_LIMIT_S,
     Channel,
@@ -369,7 +369,7 @@ class Households:
 def _found(view: ReadView, household: str) -> Household:
     found = view.household(household)
     if found is None:
-        raise NotFound(f"there is no household {household[:80]!r}")
+        raise UnknownHousehold([household])
     return found
 
 

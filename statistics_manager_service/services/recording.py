@@ -14,7 +14,7 @@ import numpy as np
 
 from statistics_manager_service.core.quantities import QUANTITIES, Dimension, Kind
 from statistics_manager_service.core.readings import Int64, RefusedReading, WireReadings
-from statistics_manager_service.errors import BadInput, Fault, NotFound
+from statistics_manager_service.errors import BadInput, Fault, UnknownHousehold
 from statistics_manager_service.services.accepting import Accepted, Claim, accept, claim, default_unit, kind_of
 from statistics_manager_service.services.correcting import correct, set_aside_count
 from statistics_manager_service.services.folding import fold_stretches, patch_profiles
@@ -225,12 +225,13 @@ def _claims(
     readings: Sequence[WireReadings], households: dict[str, Household], channels: dict[ChannelKey, Channel]
 ) -> list[Claim]:
     """The readings beside the channels that they are for. Raises NotFound, BadInput with the faults of all."""
+    unknown = dict.fromkeys(wire.household for wire in readings if wire.household not in households)
+    if unknown:
+        raise UnknownHousehold(list(unknown), "; register it first with PUT /households/{id}")
     out: list[Claim] = []
     faults: list[Fault] = []
     for wire in readings:
-        household = households.get(wire.household)
-        if household is None:
-            raise NotFound(f"there is no household {wire.household!r}; register it first with PUT /households/{{id}}")
+        household = households[wire.household]
         channel = channels.get((household.household_no, wire.meter, wire.quantity, kind_of(wire)))
         try:
             out.append(claim(wire, household, channel or _new_channel(wire, household)))

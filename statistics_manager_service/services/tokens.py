@@ -14,7 +14,7 @@ import jwt
 
 from statistics_manager_service.core.names import check_name
 from statistics_manager_service.core.units import S_PER_DAY, US_PER_S
-from statistics_manager_service.errors import BadInput, NotAuthenticated, NotFound
+from statistics_manager_service.errors import BadInput, NotAuthenticated, NotFound, UnknownHousehold
 from statistics_manager_service.services.access import SERVICE, Caller, Role
 from statistics_manager_service.services.ports import DeviceToken, Household, Store, WriteView
 
@@ -157,7 +157,7 @@ class Tokens:
         with self._store.reading() as view:
             found = view.household(household)
             if found is None:
-                raise NotFound(f"there is no household {household[:80]!r}")
+                raise UnknownHousehold([household])
             return view.device_tokens(found.household_no)
 
     def revoke(self, household: str, token_id: str) -> None:
@@ -172,7 +172,7 @@ class Tokens:
 def _found(view: WriteView, household: str) -> Household:
     found = view.household(household)
     if found is None:
-        raise NotFound(f"there is no household {household[:80]!r}")
+        raise UnknownHousehold([household])
     return found
 
 
