@@ -151,6 +151,8 @@ MORE = {
     "GET /households/{household}/forecast-accuracy": {"as_of": "2024-05-09", "source": "mock"},
     "GET /energy-consumed-forecast-vs-real": {"as_of": "2024-05-09"},
     "POST /users-get-real-data-producer": {"end_datetime": "2024-05-11"},
+    "GET /ecosignal-forecast": {"zone": "PT", "timezone": "UTC"},
+    "GET /carbon-intensity": {"kind": "measured", "basis": "average", "source": "uploaded", "as_of": "2024-05-11"},
     "GET /energy-consumption": {"timezone": "UTC"},
 }
 SINGLE = [
