@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from hems import Hems
-from neighbours import ForecastService
+from neighbours import ForecastService, Sentinel
 from servers import PostgresServer, RunningService
 from upstream_server import UpstreamServer
 
@@ -19,7 +19,12 @@ def hems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
         url = server.create_database()
-    with UpstreamServer() as forecasts:
-        settings = {"DATABASE_URL": url, "FORECAST_API_URL": forecasts.url, "FORECAST_DAILY": "false"}
+    with UpstreamServer() as forecasts, UpstreamServer() as sentinel:
+        settings = {
+            "DATABASE_URL": url,
+            "FORECAST_API_URL": forecasts.url,
+            "FORECAST_DAILY": "false",
+            "HOST_SENTINEL": sentinel.url,
+        }
         with RunningService(settings) as service:
-            yield Hems(service, ForecastService(forecasts))
+            yield Hems(service, ForecastService(forecasts), Sentinel(sentinel))

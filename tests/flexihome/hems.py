@@ -15,7 +15,7 @@ import jwt
 from servers import RunningService
 
 if TYPE_CHECKING:
-    from neighbours import ForecastService
+    from neighbours import ForecastService, Sentinel
 
 BASE = "/api/statistics"
 WRITE = "/api/v2/write"
@@ -124,8 +124,8 @@ def starts(items: Sequence[Mapping[str, Any]]) -> list[str]:
 class Hems:
     """A running service of one kind of store. A household is made by whoever needs one of its own."""
 
-    def __init__(self, service: RunningService, forecasts: ForecastService) -> None:
-        self.service, self.forecasts = service, forecasts
+    def __init__(self, service: RunningService, forecasts: ForecastService, sentinel: Sentinel) -> None:
+        self.service, self.forecasts, self.sentinel = service, forecasts, sentinel
         self.http = httpx.Client(base_url=service.url, timeout=60)
         self.manager = Client(self.http, service.token())
         self._made: dict[str, Any] = {}

@@ -63,3 +63,43 @@ def _instant(text: str) -> datetime:
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     assert moment.tzinfo is not None
     return moment.astimezone(UTC)
+
+
+class Sentinel:
+    """The sentinel API's forecasts of carbon intensity, hourly, in two runs of which the later one counts.
+
+    silent_on: starts of days of which it knows nothing.
+    """
+
+    def __init__(self, server: UpstreamServer) -> None:
+        self.server = server
+        self.silent_on: set[datetime] = set()
+        server.answers("/data/inesctec/forecast/co2-intensity", self._answer)
+
+    def grams(self, moment: datetime, run: int = 1) -> float:
+        """The intensity of the hour from a moment on: any, but always the same of a moment."""
+        return 60 + int(moment.timestamp()) // 3600 * 29 % 1700 / 10 + 300 * (1 - run)
+
+    def issued(self, day: datetime, run: int = 1) -> datetime:
+        """When the runs of a day are made: at 10:00 and 16:00 of the day before."""
+        return day.replace(hour=0) - timedelta(hours=14 - 6 * run)
+
+    def _answer(self, query: Mapping[str, str], _headers: Mapping[str, str]) -> Any:
+        assert query["geo_id"] == "1"
+        start, end = (_instant(query[name]) for name in ("start_date", "end_date"))
+        if start in self.silent_on:
+            return {"data": [], "next_url": None, "process_time": 0.01, "rc": 0}
+        hours = range((end - start) // timedelta(hours=1))
+        data = [
+            {
+                "datetime": iso(moment),
+                "request": iso(self.issued(start, run)),
+                "value": self.grams(moment, run),
+                "unit": "gCO2eq/kWh",
+                "quality": "forecast",
+                "updated_at": iso(self.issued(start, run) + timedelta(minutes=5)),
+            }
+            for run in (1, 0)
+            for moment in (start + i * timedelta(hours=1) for i in hours)
+        ]
+        return {"data": data, "next_url": None, "process_time": 0.01, "rc": 0}

@@ -131,6 +131,17 @@ def test_a_homes_token_may_not_produce_an_event_even_of_itself(hems: Hems, path:
         assert home.app.refused(403, path, query_of(path, user), "POST")
 
 
+@pytest.mark.parametrize("path", OF_USERS)
+def test_a_device_of_a_home_reads_what_the_home_reads(hems: Hems, path: str) -> None:
+    home = family(hems)
+    headers = {"Authorization": f"Bearer {hems.service.token()}"}
+    made = hems.http.post(f"{BASE}/households/{home.id}/tokens", json={}, headers=headers)
+    assert made.status_code == 201, made.text
+    device = hems.client(made.json()["token"])
+    assert device.get(path, query_of(path, home.id)) == home.app.get(path, query_of(path, home.id))
+    assert device.refused(403, path, query_of(path, silent(hems).id))
+
+
 def segment(told: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(told).encode()).rstrip(b"=").decode()
 
