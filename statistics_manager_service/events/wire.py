@@ -6,6 +6,7 @@ writes one. The inner payload is an object, or JSON text of one (Debezium passes
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,7 +17,6 @@ from statistics_manager_service.services.event_rows import OutboxEvent
 from statistics_manager_service.services.events import Message, Poison
 
 _LONGEST_NAME: Final = 255
-_SHOWN: Final = 100
 #: Names a household in the payloads of FlexiHome's events.
 _USER: Final = "user_id"
 
@@ -30,13 +30,16 @@ def body_of(event: OutboxEvent) -> bytes:
 def message_of(body: bytes | None, source: str, key: bytes | None = None) -> Message | Poison:
     """The event of a message's value; Poison where it can't be read.
 
-    source: where the message was, such as `hems.statistics/0/17`; the made-up id of what can't be read comes from it.
+    source: where the message was, such as `hems.statistics/0/17`; the made-up id of what can't be read comes from it
+    and from the value.
     key: the message's own; it is the household's id unless the payload tells one.
     """
     told_key = _text(key)
 
     def poison(reason: str) -> Poison:
-        return Poison(str(uuid.uuid5(uuid.NAMESPACE_URL, source)), told_key, body or b"", source, reason)
+        # by place and content: a topic that was made anew has other messages at the same places
+        content = hashlib.sha256(body or b"").hexdigest()
+        return Poison(str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source} {content}")), told_key, body or b"", source, reason)
 
     if not body:
         return poison("the message has no value")
@@ -45,6 +48,8 @@ def message_of(body: bytes | None, source: str, key: bytes | None = None) -> Mes
     except orjson.JSONDecodeError as error:
         return poison(f"the value is no JSON: {error}")
     envelope = outer.get("payload") if isinstance(outer, dict) else None
+    if isinstance(outer, dict) and "eventType" in outer:  # a converter that writes no schema around it
+        envelope = outer
     if isinstance(envelope, str):  # a converter that wrote the whole envelope as text
         envelope = _parsed(envelope)
     if not isinstance(envelope, dict):

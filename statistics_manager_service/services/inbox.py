@@ -11,6 +11,7 @@ of its key; those of other keys go on. What never can be handled is set aside in
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
@@ -96,12 +97,7 @@ class Inbox:
         with self._store.reading() as view:
             due = view.due_events(self._now_us(), _DUE_AT_ONCE)
         for one in due:
-            message = self._decode(one.body, f"waiting {one.sequence}", one.key.encode())
-            _bear_correlation_id(message)
-            if isinstance(message, Poison):  # it was read once, so this version of the service reads another form
-                self._set_aside(one.event_type, replace(message, event_id=one.event_id), message.reason)
-            else:
-                self._handle(message, one.attempts, one.first_us)
+            self._retry(one)
         return len(due)
 
     def requeue(self, sequence: int) -> bool:
@@ -118,6 +114,19 @@ class Inbox:
             view.put_waiting(_waiting(message, 0, now_us, now_us, "asked for by the operator"))
         return True
 
+    def _retry(self, one: WaitingEvent) -> None:
+        message = self._decode(one.body, f"waiting {one.sequence}", one.key.encode())
+        _bear_correlation_id(message)
+        with self._store.reading() as view:
+            is_done = view.is_processed(one.event_type, one.event_id)
+        if is_done:  # by another one who had the message, too
+            with self._store.writing() as view:
+                view.delete_waiting(one.event_type, one.event_id)
+        elif isinstance(message, Poison):  # it was read once, so this version of the service reads another form
+            self._set_aside(one.event_type, replace(message, event_id=one.event_id), message.reason)
+        else:
+            self._handle(message, one.attempts, one.first_us)
+
     def _handle(self, message: Message, attempts: int, first_us: int) -> Outcome:
         handler = self._handlers.get(message.event_type)
         if handler is None:
@@ -129,8 +138,7 @@ class Inbox:
         except StatisticsError as error:
             return self._set_aside(message.event_type, message, error.sentence)
         except Exception as error:
-            _LOG.exception("event_handler_failed", event_type=message.event_type, event_id=message.event_id)
-            return self._set_aside(message.event_type, message, f"{type(error).__name__}: {error}")
+            return self._set_aside_fault(message, error)
         return self._write(message, work)
 
     def _write(self, message: Message, work: Work) -> Outcome:
@@ -145,6 +153,8 @@ class Inbox:
             raise
         except StatisticsError as error:
             return self._set_aside(message.event_type, message, error.sentence)
+        except Exception as error:
+            return self._set_aside_fault(message, error)
         _LOG.info("event_handled", event_type=message.event_type, event_id=message.event_id)
         return Outcome.HANDLED
 
@@ -158,9 +168,17 @@ class Inbox:
 
     def _wait(self, message: Message, attempts: int, first_us: int, not_before_us: int, reason: str) -> Outcome:
         with self._store.writing() as view:
+            if view.is_processed(message.event_type, message.event_id):  # by another one meanwhile
+                view.delete_waiting(message.event_type, message.event_id)
+                return Outcome.DUPLICATE
             view.put_waiting(_waiting(message, attempts, first_us, not_before_us, reason))
         _LOG.info("event_waits", event_type=message.event_type, event_id=message.event_id, reason=reason)
         return Outcome.WAITING
+
+    def _set_aside_fault(self, message: Message, error: Exception) -> Outcome:
+        """Set aside for an error that no handler should raise: tried again and again it would stop its household."""
+        _LOG.exception("event_handler_failed", event_type=message.event_type, event_id=message.event_id)
+        return self._set_aside(message.event_type, message, f"{type(error).__name__}: {error}")
 
     def _set_aside(self, event_type: str, message: Message | Poison, reason: str) -> Outcome:
         now_us = self._now_us()
@@ -170,8 +188,7 @@ class Inbox:
                 return Outcome.DUPLICATE
             view.add_set_aside(
                 SetAsideEvent(
-                    message.event_id, event_type, message.key, message.body, reason[:_LONGEST_REASON],
-                    message.source[:255], now_us,
+                    message.event_id, event_type, message.key, message.body, _kept(reason), message.source[:255], now_us
                 )
             )  # fmt: skip
         _LOG.warning("event_set_aside", event_type=event_type, event_id=message.event_id, reason=reason)
@@ -181,11 +198,24 @@ class Inbox:
 def _bear_correlation_id(message: Message | Poison) -> None:
     """From now on log lines and calls of other services bear the id of the request that the event came from."""
     told = None if isinstance(message, Poison) else message.payload.get("correlation_id")
-    CORRELATION_ID.set(told if isinstance(told, str) else None)
+    CORRELATION_ID.set(_uuid(told) if isinstance(told, str) else None)
+
+
+def _uuid(text: str) -> str | None:
+    """A UUID's text, None for any other: it goes into the headers of calls."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return None
 
 
 def _waiting(message: Message, attempts: int, first_us: int, not_before_us: int, reason: str) -> WaitingEvent:
     return WaitingEvent(
         message.event_id, message.event_type, message.key, message.body, attempts, first_us, not_before_us,
-        reason[:_LONGEST_REASON],
+        _kept(reason),
     )  # fmt: skip
+
+
+def _kept(reason: str) -> str:
+    """A reason as every store can keep it: it may quote what somebody sent."""
+    return reason[:_LONGEST_REASON].replace("\0", "\N{SYMBOL FOR NULL}")
