@@ -73,6 +73,7 @@ def test_an_end_at_the_very_start_is_one_bucket(hems: Hems, path: str, group_by:
 
 BAD: dict[str, tuple[dict[str, str], str]] = {
     "an unknown grouping": ({"group_by": "fortnightly"}, ALLOWED),
+    "a grouping of ours": ({"group_by": "billing"}, ALLOWED),
     "a grouping in capitals": ({"group_by": "DAILY"}, ALLOWED),
     "an empty grouping": ({"group_by": ""}, ALLOWED),
     "an end before the start": ({"end_date": "2024-03-19T23:59:59Z"}, "before start_date"),
@@ -85,6 +86,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "an end of a word": ({"end_date": "tomorrow"}, "end_date"),
     "epoch seconds": ({"start_date": "1710892800"}, "start_date"),
     "a day that is not": ({"start_date": "2024-02-30T00:00:00Z"}, "start_date"),
+    "the year 9999": ({"end_date": "9999-01-01"}, "2200"),
     "a century of quarter-hours": (
         {"start_date": "1990-01-01", "end_date": "2090-01-01", "group_by": "15_mins"},
         "200000",

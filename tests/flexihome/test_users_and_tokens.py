@@ -140,6 +140,8 @@ def test_a_device_of_a_home_reads_what_the_home_reads(hems: Hems, path: str) -> 
     device = hems.client(made.json()["token"])
     assert device.get(path, query_of(path, home.id)) == home.app.get(path, query_of(path, home.id))
     assert device.refused(403, path, query_of(path, silent(hems).id))
+    if path == BESIDE:
+        assert device.get(path, PERIOD) == home.app.get(path, PERIOD), "its own household unless named"
 
 
 def segment(told: Any) -> str:
