@@ -32,7 +32,7 @@ def message_of(body: bytes | None, source: str, key: bytes | None = None) -> Mes
 
     source: where the message was, such as `hems.statistics/0/17`; the made-up id of what can't be read comes from it
     and from the value.
-    key: the message's own; it is the household's id unless the payload tells one.
+    key: the message's own; it is the household's id unless the payload tells one. Without either the event stands alone.
     """
     told_key = _text(key)
 
@@ -66,7 +66,7 @@ def message_of(body: bytes | None, source: str, key: bytes | None = None) -> Mes
         faults.append("`payload.payload` is no object, nor the text of one")
     if faults or not isinstance(payload, dict):
         return poison("; ".join(faults))
-    return Message(str(event_id), str(event_type), _key_of(payload) or told_key, payload, body, source)
+    return Message(str(event_id), str(event_type), _key_of(payload) or told_key or str(event_id), payload, body, source)
 
 
 def _parsed(text: str) -> Any:
