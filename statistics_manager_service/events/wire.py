@@ -32,7 +32,7 @@ def message_of(body: bytes | None, source: str, key: bytes | None = None) -> Mes
 
     source: where the message was, such as `hems.statistics/0/17`; the made-up id of what can't be read comes from it
     and from the value.
-    key: the message's own; it is the household's id unless the payload tells one. Without either the event stands alone.
+    key: the message's own; it is the household's id unless the payload tells one; without either, an event is alone.
     """
     told_key = _text(key)
 
