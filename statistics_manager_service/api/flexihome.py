@@ -34,6 +34,9 @@ GROUPINGS: Final = ("15_mins", "hourly", "daily", "weekly", "monthly", "yearly")
 JSON: Final = "application/json"
 #: Values of an answer: some 90 MB of JSON.
 MOST_VALUES: Final = 1_000_000
+#: Forecasts of so many users and buckets are answered within some milliseconds.
+_FEW_USERS: Final = 4
+_FEW_VALUES: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,4 +271,5 @@ async def forecast_vs_real(
         found = FlexiHome(services.store).beside(ids, over, as_of_us)
         return b"[" + b",".join(_curves(user, over.labels_us, *curves) for user, *curves in found) + b"]"
 
-    return Response(await run(services, answer), media_type=JSON)
+    is_short = len(ids) <= _FEW_USERS and len(ids) * len(over.labels_us) <= _FEW_VALUES
+    return Response(await run(services, answer, short=is_short), media_type=JSON)

@@ -16,6 +16,8 @@ from statistics_manager_service.core.accuracy import Accuracy
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY
 from statistics_manager_service.errors import BadInput, NotFound, Unavailable
+from statistics_manager_service.events.wire import message_of
+from statistics_manager_service.services.events import FORECAST_COMPUTED, Message
 from statistics_manager_service.services.forecast_answers import Choice, judge
 from statistics_manager_service.services.forecasting import (
     MOCK,
@@ -29,6 +31,7 @@ from statistics_manager_service.services.forecasting import (
     lacking,
     measured_quarters,
 )
+from statistics_manager_service.services.inbox import Backoff, Inbox, Outcome
 from statistics_manager_service.services.ports import Household
 from statistics_manager_service.storage.database import SqlStore
 
@@ -338,6 +341,21 @@ def test_an_event_names_a_household_and_a_date(store: SqlStore) -> None:
             work(view)
     assert {asked[1] for asked in source.asked} == {us("2023-01-20")}
     assert told(store, home, quarter("2023-01-20"), 9) == [*[100.0] * 8, None]
+
+
+def test_the_same_event_twice_makes_one_issue(store: SqlStore) -> None:
+    home, clock = put_home(store), Clock("2023-01-19")
+    handler = ForecastHandler(Forecasts(store, Source(hourly(us("2023-01-20"), 400.0, 400.0)), clock))
+    inbox = Inbox(store, {FORECAST_COMPUTED: handler}, clock, Backoff(1, 1, 60), message_of)
+    payload = {"user_id": "home1", "forecast_date": "2023-01-20"}
+    outcomes = []
+    for hour, event_id in ((1, "a"), (2, "a"), (3, "b"), (4, "a"), (5, "b")):
+        clock.set(f"2023-01-19T{hour:02d}:00:00")
+        outcomes.append(inbox.take(Message(event_id, FORECAST_COMPUTED, "home1", payload, b"", "test")))
+    assert outcomes == [Outcome.HANDLED, Outcome.DUPLICATE, Outcome.HANDLED, Outcome.DUPLICATE, Outcome.DUPLICATE]
+    with store.reading() as view:
+        issued = [row.issued_us for row in view.forecasts(home.household_no, "energy_import", 0, 10**6, 2**62)]
+    assert issued == [us("2023-01-19T01:00:00"), us("2023-01-19T03:00:00")]
 
 
 @pytest.mark.parametrize(
