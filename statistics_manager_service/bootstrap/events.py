@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from statistics_manager_service.bootstrap.feeds import forecast_service, puller_of
+from statistics_manager_service.bootstrap.feeds import account_manager, forecast_service, puller_of
 from statistics_manager_service.core.units import QUARTER_S, S_PER_HOUR, US_PER_DAY
 from statistics_manager_service.errors import Unavailable
-from statistics_manager_service.events.kafka import EventConsumer, Link, Sender, Topics, client_settings
+from statistics_manager_service.events.kafka import STATISTICS_MS, EventConsumer, Link, Sender, Topics
 from statistics_manager_service.events.wire import body_of, message_of
+from statistics_manager_service.services.account_events import account_handlers
 from statistics_manager_service.services.event_rows import OutboxEvent
 from statistics_manager_service.services.events import FORECAST_COMPUTED, GET_REAL_DATA, MOCK_CURVE, Handlers
 from statistics_manager_service.services.forecasting import ForecastHandler, Forecasts
@@ -44,6 +45,7 @@ def handlers_of(settings: Settings, store: Store, recorder: Recorder, now_us: Ca
         FORECAST_COMPUTED: ForecastHandler(Forecasts(store, forecast_service(settings), now_us)),
         GET_REAL_DATA: RealDataHandler(store, puller_of(settings, store, recorder, now_us), now_us),
         MOCK_CURVE: MockCurveHandler(store, recorder),
+        **account_handlers(store, account_manager(settings)),
     }
 
 
@@ -76,6 +78,32 @@ def daily_forecasts(settings: Settings, store: Store, lease: Lease, now_us: Call
     """What a scheduler would do else: asking for forecasts."""
     jobs = Jobs(store, Producers(store, now_us), Forecasts(store, forecast_service(settings), now_us), now_us)
     return Duty("forecasts", DailyForecasts(jobs, lease, now_us).step, QUARTER_S)
+
+
+def client_settings(settings: Settings, link: Link) -> dict[str, Any]:
+    """What producers, consumers and the admin client have in common."""
+    found: dict[str, Any] = {
+        "bootstrap.servers": settings.kafka_broker_endpoint,
+        "client.id": "statistics-manager",
+        "security.protocol": settings.kafka_security_protocol,
+        "statistics.interval.ms": STATISTICS_MS,
+        "stats_cb": link.on_statistics,
+        "error_cb": link.on_error,
+        "topic.metadata.refresh.interval.ms": 30_000,
+        "reconnect.backoff.ms": 250,
+        "reconnect.backoff.max.ms": 2_000,
+        "log_level": 2,  # what it tells of errors comes by `error_cb`, as lines of the service's own form
+    }
+    if settings.kafka_security_protocol.startswith("SASL"):
+        password = settings.kafka_sasl_password
+        found |= {
+            "sasl.mechanism": settings.kafka_sasl_mechanism,
+            "sasl.username": settings.kafka_sasl_username or "",
+            "sasl.password": password.get_secret_value() if password else "",
+        }
+    if settings.kafka_ssl_ca:
+        found["ssl.ca.location"] = settings.kafka_ssl_ca
+    return found
 
 
 class Running:

@@ -22,7 +22,6 @@ from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.events.wire import body_of, message_of
 from statistics_manager_service.services.event_rows import OutboxEvent, SetAsideEvent
 from statistics_manager_service.services.inbox import Inbox
-from statistics_manager_service.settings import Settings
 
 _LOG = structlog.get_logger()
 _CONNECT_S: Final = 5.0
@@ -33,7 +32,10 @@ _AT_ONCE: Final = 50
 #: After so long a batch is cut off, so that the group does not take the consumer for dead.
 _LONGEST_BATCH_S: Final = 30.0
 _LONGEST_SILENCE_MS: Final = 600_000
-_STATISTICS_MS: Final = 5_000
+#: How often clients tell which brokers they reach.
+STATISTICS_MS: Final = 5_000
+#: A larger message can't be sent where brokers and clients have their defaults (1 MB with its headers).
+_LARGEST_BODY_BYTES: Final = 900_000
 _REST_S: Final = (0.5, 10.0)
 _DOWN: Final = "Kafka does not answer at the moment"
 Headers = list[tuple[str, str | bytes | None]]
@@ -71,32 +73,6 @@ class Link:
             _LOG.warning("kafka_is_down", reason=error.str())
         else:
             _LOG.info("kafka_error", reason=error.str())
-
-
-def client_settings(settings: Settings, link: Link) -> dict[str, Any]:
-    """What producers, consumers and the admin client have in common."""
-    found: dict[str, Any] = {
-        "bootstrap.servers": settings.kafka_broker_endpoint,
-        "client.id": "statistics-manager",
-        "security.protocol": settings.kafka_security_protocol,
-        "statistics.interval.ms": _STATISTICS_MS,
-        "stats_cb": link.on_statistics,
-        "error_cb": link.on_error,
-        "topic.metadata.refresh.interval.ms": 30_000,
-        "reconnect.backoff.ms": 250,
-        "reconnect.backoff.max.ms": 2_000,
-        "log_level": 2,  # what it tells of errors comes by `error_cb`, as lines of the service's own form
-    }
-    if settings.kafka_security_protocol.startswith("SASL"):
-        password = settings.kafka_sasl_password
-        found |= {
-            "sasl.mechanism": settings.kafka_sasl_mechanism,
-            "sasl.username": settings.kafka_sasl_username or "",
-            "sasl.password": password.get_secret_value() if password else "",
-        }
-    if settings.kafka_ssl_ca:
-        found["ssl.ca.location"] = settings.kafka_ssl_ca
-    return found
 
 
 def ensure_topics(common: dict[str, Any], topics: Sequence[str]) -> None:
@@ -140,14 +116,17 @@ class Sender:
         )
 
     def publish(self, events: Sequence[SetAsideEvent]) -> list[int]:
-        """Send set-aside messages as they came, with the reason, to the dead-letter topic; as `tell` else."""
+        """Send set-aside messages as they came, with the reason, to the dead-letter topic; as `tell` else.
+
+        One too large to be sent goes without its value, which the store has: else it would stop those behind it.
+        """
         return self._send(
             [
                 (
                     event.sequence,
                     self._topics.dead_letter,
                     event.key.encode(),
-                    event.body,
+                    event.body if len(event.body) <= _LARGEST_BODY_BYTES else b"",
                     [
                         ("id", event.event_id.encode()),
                         ("eventType", event.event_type.encode()),
@@ -213,7 +192,9 @@ class EventConsumer:
         """Take some messages; how many. Where the store is down they are taken again later. Raises Unavailable."""
         consumer = self._consumer or self._connected()
         if self._failures and time.monotonic() < self._not_before_s:
-            consumer.poll(_POLL_S)  # all is paused; this tells the group that the consumer lives
+            message = consumer.poll(_POLL_S)  # all is paused; this tells the group that the consumer lives
+            if message is not None:  # of a partition that came to this consumer meanwhile
+                self._put_off(consumer, [message])
             return 1
         if self._failures:
             consumer.resume(consumer.assignment())
@@ -222,13 +203,15 @@ class EventConsumer:
         for i, message in enumerate(messages):
             try:
                 self._take(consumer, message)
-            except Unavailable as error:
+            except Exception as error:  # also of an unforeseen one: passed over, the message would be lost
                 self._failures += 1
                 rest_s = min(_REST_S[1], _REST_S[0] * 2.0 ** min(self._failures - 1, 10))
-                _LOG.warning("consumer_waits_for_the_store", reason=error.sentence, rest_s=rest_s)
+                if isinstance(error, Unavailable):
+                    _LOG.warning("consumer_waits_for_the_store", reason=error.sentence, rest_s=rest_s)
+                else:
+                    _LOG.exception("consumer_failed", rest_s=rest_s)
                 self._not_before_s = time.monotonic() + rest_s
-                _rewind(consumer, messages[i:])
-                consumer.pause(consumer.assignment())
+                self._put_off(consumer, messages[i:])
                 return 1
             self._failures = 0
             if time.monotonic() > until_s:
@@ -241,6 +224,11 @@ class EventConsumer:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
+
+    def _put_off(self, consumer: Consumer, messages: Sequence[KafkaMessage]) -> None:
+        """Let messages come again, and none until the consumer goes on."""
+        _rewind(consumer, messages)
+        consumer.pause(consumer.assignment())
 
     def _connected(self) -> Consumer:
         try:

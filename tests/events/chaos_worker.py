@@ -20,8 +20,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from statistics_manager_service.bootstrap.events import client_settings
 from statistics_manager_service.errors import Unavailable
-from statistics_manager_service.events.kafka import EventConsumer, Link, Sender, Topics, client_settings
+from statistics_manager_service.events.kafka import EventConsumer, Link, Sender, Topics
 from statistics_manager_service.events.wire import message_of
 from statistics_manager_service.observability import configure_logging
 from statistics_manager_service.services.events import Message, Poison, Work
