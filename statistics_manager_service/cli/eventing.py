@@ -16,6 +16,7 @@ from statistics_manager_service.observability import configure_logging
 
 events_app = typer.Typer(no_args_is_help=True, help="Events: working them off, and those that failed.")
 _MOST_SHOWN = 1_000
+_LARGEST_NUMBER = 2**63 - 1
 
 
 @events_app.command("work")
@@ -53,7 +54,7 @@ def list_events() -> None:
 
 @events_app.command("retry")
 def retry(
-    number: Annotated[int | None, typer.Argument(help="Its number in the list.")] = None,
+    number: Annotated[int | None, typer.Argument(min=1, max=_LARGEST_NUMBER, help="Its number in the list.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that can be read.")] = False,
 ) -> None:
     """Let set-aside events be handled again; the service does it soon."""

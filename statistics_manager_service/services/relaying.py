@@ -15,6 +15,8 @@ from statistics_manager_service.services.inbox import Inbox
 from statistics_manager_service.services.ports import Store
 
 LEASE_S: Final = 15
+#: A lease is prolonged when it is older, so that what is begun under it has nearly all of it.
+_PROLONG_AFTER_S: Final = 2
 _AT_ONCE: Final = 200
 #: Tells events, in their order, and returns the sequences of those that have arrived for certain.
 Tell = Callable[[Sequence[OutboxEvent]], Sequence[int]]
@@ -30,9 +32,9 @@ class Lease:
         self._until_us = 0
 
     def is_held(self) -> bool:
-        """Whether it is this one's now; it is taken, or prolonged when half of it is over. Raises Unavailable."""
+        """Whether it is this one's now; it is taken, or prolonged when a part of it is over. Raises Unavailable."""
         now_us = self._now_us()
-        if now_us < self._until_us - LEASE_S * US_PER_S // 2:
+        if now_us < self._until_us - (LEASE_S - _PROLONG_AFTER_S) * US_PER_S:
             return True
         until_us = now_us + LEASE_S * US_PER_S
         with self._store.writing() as view:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -28,8 +29,13 @@ class Duty:
 class Workers:
     """A thread for each duty. `finish` is called once all have ended, so that what is under way is drained."""
 
-    def __init__(self, duties: Sequence[Duty], finish: Callable[[], None] = lambda: None) -> None:
-        self._finish = finish
+    def __init__(
+        self,
+        duties: Sequence[Duty],
+        finish: Callable[[], None] = lambda: None,
+        stop_within_s: float = _STOP_WITHIN_S,
+    ) -> None:
+        self._finish, self._stop_within_s = finish, stop_within_s
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, args=(duty,), name=duty.name, daemon=True) for duty in duties
@@ -41,10 +47,13 @@ class Workers:
             thread.start()
 
     def stop(self) -> None:
-        """End each duty after its current step, and drain."""
+        """End each duty after its current step, and drain. Steps that do not end are left after `stop_within_s`."""
         self._stopped.set()
+        until_s = time.monotonic() + self._stop_within_s
         for thread in self._threads:
-            thread.join(_STOP_WITHIN_S)
+            if thread.ident is None:  # never started
+                continue
+            thread.join(max(0.0, until_s - time.monotonic()))
             if thread.is_alive():
                 _LOG.warning("worker_did_not_end", worker=thread.name)
         self._finish()
