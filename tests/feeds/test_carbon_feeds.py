@@ -11,14 +11,16 @@ import pytest
 from measured import HOUR_US, us
 from upstream_server import UpstreamServer
 
+from statistics_manager_service.bootstrap.feeds import carbon_source
 from statistics_manager_service.core.units import QUARTER_US
-from statistics_manager_service.errors import Declined, Unavailable
+from statistics_manager_service.errors import Declined, StatisticsError, Unavailable
 from statistics_manager_service.feeds.electricity_maps import ElectricityMaps
 from statistics_manager_service.feeds.neso import Neso
 from statistics_manager_service.feeds.sentinel import Sentinel
 from statistics_manager_service.feeds.upstream import Upstream
 from statistics_manager_service.services.carbon import IntensitySource
 from statistics_manager_service.services.intensities import ToldIntensity
+from statistics_manager_service.settings import Settings
 
 SENTINEL = "/data/inesctec/forecast/co2-intensity"
 MAPS = "/v3/carbon-intensity/forecast"
@@ -233,3 +235,25 @@ def test_a_status_says_whether_to_try_again(server: UpstreamServer, status: int,
     for one in all_of(server):
         with pytest.raises(error, match=f"status {status}"):
             one.fetch("PT", START, END)
+
+
+# --- the settings -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [({}, None), ({"carbon_source": "neso"}, "neso"), ({"host_sentinel": "http://a"}, "sentinel"),
+     ({"carbon_source": "sentinel", "host_sentinel": "http://a"}, "sentinel"),
+     ({"carbon_source": "neso", "host_sentinel": "http://a"}, "neso"),
+     ({"carbon_source": "electricity_maps", "electricity_maps_token": "t"}, "electricity_maps")],
+)  # fmt: skip
+def test_the_settings_choose_the_source(settings: dict[str, Any], name: str | None) -> None:
+    found = carbon_source(Settings(**settings))
+    assert (found and found.name) == name
+
+
+@pytest.mark.parametrize(("chosen", "lacking"), [("sentinel", "HOST_SENTINEL"),
+                                                 ("electricity_maps", "ELECTRICITY_MAPS_TOKEN")])  # fmt: skip
+def test_a_source_that_lacks_a_setting_says_which(chosen: Any, lacking: str) -> None:
+    with pytest.raises(StatisticsError, match=lacking):
+        carbon_source(Settings(carbon_source=chosen))
