@@ -19,7 +19,11 @@ async def caller(
     request: Request, _told: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None
 ) -> Caller:
     """Who calls. Raises NotAuthenticated."""
-    return await caller_of(request.app.state.services, request.headers.get("authorization"))
+    services: AppServices = request.app.state.services
+    who = await caller_of(services, request.headers.get("authorization"))
+    if "household" in request.path_params:
+        services.accounts.seen([request.path_params["household"]])
+    return who
 
 
 async def caller_of(services: AppServices, header: str | None) -> Caller:

@@ -62,6 +62,7 @@ class Direct:
             elif name == b"accept":
                 accept = value.decode("latin-1")
         who = await caller_of(self._services, authorization)
+        self._services.accounts.seen((household,))
         return await statistics_answer(self._services, household, _query(scope["query_string"]), who, accept)
 
 

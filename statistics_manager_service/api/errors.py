@@ -27,7 +27,8 @@ MEANINGS = {
     409: "It contradicts what is stored.",
     413: "The body is over `MAX_BODY_BYTES`, also when unpacked.",
     415: "A content type or encoding that is not read here.",
-    503: "The store does not answer; `Retry-After` says when to try again.",
+    503: "The store, or another service that the answer depends on, does not answer; `Retry-After` says when to try "
+    "again.",
 }
 #: What a client is answered that has hung up, as proxies write it into their logs.
 CLIENT_GONE = 499

@@ -18,6 +18,10 @@ async def health(request: Request) -> Response:
     for another try, are set aside. No token."""
     services = services_of(request)
     dependencies, events = {"store": "ok"}, None
+    if services.accounts.state is not None:
+        dependencies["account_manager"] = services.accounts.state
+    if services.tokens.blacklist is not None:
+        dependencies["token_blacklist"] = services.tokens.blacklist.state
     try:
         await run(services, services.store.check)
         beside = await run(services, services.state_beside)

@@ -24,6 +24,8 @@ from statistics_manager_service.services.access import Caller
 
 #: Of a parameter as it is told; a client may name it as it likes.
 _LONGEST_NAME = 60
+#: Fields that name households.
+_USERS = {"user_id", "user_ids", "households"}
 Model = TypeVar("Model", bound=BaseModel)
 Value = TypeVar("Value")
 
@@ -137,7 +139,11 @@ def query(model: type[Model]) -> Any:
     async def read(request: Request, who: Annotated[Caller, Depends(caller)]) -> Model:
         services = services_of(request)
         asker = Asker(who, services.asking.now_us(), services.settings.max_households_per_query)
-        return read_query(model, request.scope["query_string"], asker)
+        asked = read_query(model, request.scope["query_string"], asker)
+        for name in _USERS & model.model_fields.keys():
+            told = getattr(asked, name)
+            services.accounts.seen([told] if isinstance(told, str) else told)
+        return asked
 
     return Depends(read)
 

@@ -13,12 +13,13 @@ from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.bodies import read_body
 from statistics_manager_service.api.errors import refusals
 from statistics_manager_service.api.queries import parameters, query
-from statistics_manager_service.api.running import run, services_of
+from statistics_manager_service.api.running import ask, run, services_of
 from statistics_manager_service.core.readings import Decoded, RefusedLine, RefusedReading
-from statistics_manager_service.errors import Forbidden, UnsupportedMedia
+from statistics_manager_service.errors import Forbidden, Unavailable, UnsupportedMedia
 from statistics_manager_service.services.access import Caller, require_any_writing, require_write
 from statistics_manager_service.services.app import AppServices
 from statistics_manager_service.services.recording import Recorded
+from statistics_manager_service.services.telemetry import Unknown
 
 router = APIRouter(tags=["Write"])
 line_protocol_router = APIRouter(tags=["Write"])
@@ -94,6 +95,7 @@ async def write_readings(request: Request, who: Annotated[Caller, Depends(caller
             require_write(who, household)
         if decoded.household is not None and not decoded.channels:
             services.households.get(decoded.household)  # an empty body for nobody is a mistake too
+        services.accounts.seen({one.household for one in decoded.channels})
         recorded = services.recorder.record(decoded.channels)
         return _recorded_json(recorded, [*decoded.refused, *recorded.refused])
 
@@ -168,19 +170,48 @@ async def write_line_protocol(
     services = services_of(request)
     body = await read_body(request)
 
-    def write() -> bytes | None:
-        return _write_lines(services, who, body, asked.precision)
+    def write(*, strangers_are_refused: bool) -> bytes | None:
+        return _write_lines(services, who, body, asked.precision, strangers_are_refused)
 
-    fault = await run(services, write, short=False)
+    try:
+        fault = await run(services, lambda: write(strangers_are_refused=services.accounts.state is None), short=False)
+    except _Strangers as unknown:
+        unavailable = await _learn(services, unknown.who)
+        fault = await run(services, lambda: write(strangers_are_refused=True), short=False)
+        if unavailable is not None:
+            raise unavailable from unknown
     if fault is None:
         return Response(status_code=204)
     return Response(fault, status_code=400, media_type="application/json")
 
 
-def _write_lines(services: AppServices, who: Caller, body: bytes, precision: str) -> bytes | None:
+class _Strangers(Exception):
+    """Lines are nobody's; nothing is recorded yet."""
+
+    def __init__(self, who: Unknown) -> None:
+        self.who = who
+
+
+async def _learn(services: AppServices, unknown: Unknown) -> Unavailable | None:
+    """Register those of some strangers that the account manager knows; what to tell the writer where it can't be asked
+    for them: all lines are to be sent again then, and those that are kept by now will count as known."""
+    try:
+        await ask(services.accounts.learn, unknown.households)
+        await ask(services.accounts.learn_keys, unknown.keys)
+    except Unavailable as error:
+        return Unavailable(f"lines of known households are kept; {error.sentence}", error.retry_after_s)
+    return None
+
+
+def _write_lines(
+    services: AppServices, who: Caller, body: bytes, precision: str, strangers_are_refused: bool
+) -> bytes | None:
     """Record the good lines; the error's body where lines are refused, else None. Raises Forbidden where no line is of
-    the caller's household."""
+    the caller's household, _Strangers where lines are nobody's and that is not to refuse them yet."""
     decoded = services.decode_lines(body, precision, None if who.is_service else who.household)
+    if not strangers_are_refused and any(decoded.unknown):
+        raise _Strangers(decoded.unknown)
+    services.accounts.seen({one.household for one in decoded.readings})
     readings, refused, lines = decoded.readings, list(decoded.refused), decoded.count
     if decoded.any_foreign and not readings:
         raise Forbidden("this token writes for its own household alone, and no line is of it")

@@ -9,18 +9,21 @@ from dataclasses import dataclass
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from statistics_manager_service.api.app import Service
 from statistics_manager_service.api.app import create_app as create_api
 from statistics_manager_service.bootstrap.events import Running
-from statistics_manager_service.bootstrap.feeds import carbon_source, forecast_service
+from statistics_manager_service.bootstrap.feeds import account_manager, carbon_source, forecast_service
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.ingest.json_body import decode_json
 from statistics_manager_service.ingest.line_protocol import decode_line_protocol
 from statistics_manager_service.ingest.tables import decode_arrow, decode_csv, decode_parquet
 from statistics_manager_service.observability import configure_logging
+from statistics_manager_service.services.accounts import Accounts
 from statistics_manager_service.services.app import AppServices, DecodedLines
 from statistics_manager_service.services.asking import Asking
+from statistics_manager_service.services.blacklisting import Blacklist
 from statistics_manager_service.services.carbon import CarbonForecasts
 from statistics_manager_service.services.fields import KNOWN_FIELDS
 from statistics_manager_service.services.forecasting import Forecasts
@@ -32,7 +35,9 @@ from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.services.telemetry import resolve_series
 from statistics_manager_service.services.tokens import Keys, SharedKey, Tokens
+from statistics_manager_service.services.working import Duty, Workers
 from statistics_manager_service.settings import Settings
+from statistics_manager_service.storage.blacklist import TokenBlacklist
 from statistics_manager_service.storage.database import SqlStore, open_engine
 from statistics_manager_service.storage.migrate import migrate
 
@@ -78,14 +83,39 @@ class LineDecoder:
         """What a body holds, for a writer who may write for all households or for one `only`."""
         series, refused = decode_line_protocol(body, precision, known_fields=KNOWN_FIELDS, now_us=self.now_us())
         with self.store.reading() as view:
-            readings, unknown, any_foreign = resolve_series(series, view, only)
+            found = resolve_series(series, view, only)
         count = body.count(b"\n") + (not body.endswith(b"\n"))
-        return DecodedLines(readings, [*refused, *unknown], count, any_foreign)
+        return DecodedLines(found.readings, [*refused, *found.refused], count, found.any_foreign, found.unknown)
 
 
 def open_store(settings: Settings) -> SqlStore:
     """The store of the settings."""
     return SqlStore(open_engine(settings.store_url))
+
+
+def blacklist_of(settings: Settings) -> Blacklist | None:
+    """The list of withdrawn tokens, where there is one. Raises StatisticsError where its URL can't be used."""
+    url = settings.token_blacklist_database_url
+    if url is None or not url.get_secret_value():
+        return None
+    try:
+        source = TokenBlacklist(url.get_secret_value(), settings.token_blacklist_column)
+    except (ValueError, SQLAlchemyError):
+        raise StatisticsError(
+            "TOKEN_BLACKLIST_DATABASE_URL is no URL such as sqlite:///path or postgresql://user:password@host/name"
+        ) from None  # the cause may show the password
+    while_unreachable = settings.token_blacklist_unreachable
+    return Blacklist(source, settings.token_blacklist_cache_s, accept_unreachable=while_unreachable == "accept")
+
+
+def in_turn(*steps: Callable[[], None]) -> Callable[[], None]:
+    """Steps as one."""
+
+    def do() -> None:
+        for step in steps:
+            step()
+
+    return do
 
 
 def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
@@ -100,7 +130,10 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         settings.jwt_algorithm,
         settings.jwt_leeway_s,
         settings.trust_unauthenticated,
+        blacklist_of(settings),
     )
+    accounts = Accounts(store, account_manager(settings), settings.account_ttl_s)
+    refreshing = Workers([] if accounts.state is None else [Duty("accounts", accounts.refresh, accounts.rest_s)])
     return AppServices(
         settings=settings,
         store=store,
@@ -110,11 +143,12 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         recorder=recorder,
         asking=Asking(store, now_us, settings.max_households_per_query, settings.kept_answers_bytes),
         producers=Producers(store, now_us),
+        accounts=accounts,
         carbon=CarbonForecasts(store, carbon_source(settings), settings.carbon_zone, settings.carbon_ttl_s, now_us),
         decoders=dict(DECODERS),
         decode_lines=LineDecoder(store, now_us),
-        begin=beside.start,
-        end=beside.stop,
+        begin=in_turn(beside.start, refreshing.start),
+        end=in_turn(refreshing.stop, beside.stop),
         state_beside=beside.state,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.feeds.account_manager import AccountManager
 from statistics_manager_service.feeds.electricity_maps import ElectricityMaps
 from statistics_manager_service.feeds.forecast_service import ForecastService
 from statistics_manager_service.feeds.influxdb import InfluxDb
@@ -18,9 +19,18 @@ from statistics_manager_service.services.pulling import Puller
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.settings import Settings
 
+#: People wait for the account manager, so it is found again soon.
+ACCOUNT_RESET_S = 10
+
 
 def upstream(
-    name: str, setting: str, url: str, timeout_s: float, *, headers: Mapping[str, str] | None = None, attempts: int = 3
+    name: str,
+    setting: str,
+    url: str,
+    timeout_s: float,
+    *,
+    headers: Mapping[str, str] | None = None,
+    reset_s: float = 30,
 ) -> Upstream:
     """A service at the URL that a setting tells. Raises StatisticsError where it is none."""
     try:
@@ -30,7 +40,16 @@ def upstream(
         is_good = False
     if not is_good:  # it is not shown: it may hold a password
         raise StatisticsError(f"{setting} is no URL such as http://host:8080/path")
-    return Upstream(name, url, timeout_s=timeout_s, headers=headers, attempts=attempts)
+    return Upstream(name, url, timeout_s=timeout_s, headers=headers, reset_s=reset_s)
+
+
+def account_manager(settings: Settings) -> AccountManager | None:
+    """The account manager, where there is one."""
+    if not settings.account_manager_endpoint:
+        return None
+    url, timeout_s = settings.account_manager_endpoint, settings.account_timeout_s
+    service = upstream("the account manager", "ACCOUNT_MANAGER_ENDPOINT", url, timeout_s, reset_s=ACCOUNT_RESET_S)
+    return AccountManager(service, 2 * timeout_s)
 
 
 def forecast_service(settings: Settings) -> ForecastService | None:
@@ -70,11 +89,11 @@ def carbon_source(settings: Settings) -> IntensitySource | None:
         return ElectricityMaps(Upstream("Electricity Maps", url, timeout_s=timeout_s, headers=headers))
     if chosen == "neso":
         return Neso(Upstream("NESO", settings.neso_url, timeout_s=timeout_s))
-    if host:
+    if host and chosen in (None, "sentinel"):
         token = settings.sentinel_token
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token and token.get_secret_value() else {}
         upstream = Upstream("the sentinel API", host, timeout_s=timeout_s, headers=headers)
-        return Sentinel(upstream, host, settings.carbon_zone)
+        return Sentinel(upstream, host)
     if chosen == "sentinel":
         raise StatisticsError("CARBON_SOURCE is sentinel: set HOST_SENTINEL, too")
     return None

@@ -21,8 +21,9 @@ _PIECE_BYTES: Final = 2**16
 
 @contextmanager
 def until(deadline_s: float) -> Iterator[None]:
-    """Let what waits for the network in this block end by a time of `time.monotonic`, with httpx.TimeoutException."""
-    before = _UNTIL_S.set(deadline_s)
+    """Let what waits for the network in this block end by a time of `time.monotonic`, with httpx.TimeoutException. Of
+    blocks in each other the earliest counts."""
+    before = _UNTIL_S.set(min(deadline_s, _UNTIL_S.get()))
     try:
         yield
     finally:

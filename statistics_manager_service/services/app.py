@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from statistics_manager_service.core.readings import Decoded, RefusedLine, WireReadings
+from statistics_manager_service.services.accounts import Accounts
 from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.carbon import CarbonForecasts
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.telemetry import Unknown
 from statistics_manager_service.services.tokens import Tokens
 from statistics_manager_service.settings import Settings
 
@@ -22,13 +24,14 @@ class DecodedLines:
     """What a body of line protocol holds.
 
     count: its lines. any_foreign: whether lines were refused for they are of a household that the writer may not write
-    for, or of none.
+    for, or of none. unknown: whose lines were refused for they are nobody's.
     """
 
     readings: list[WireReadings]
     refused: list[RefusedLine]
     count: int
     any_foreign: bool
+    unknown: Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class AppServices:
     recorder: Recorder
     asking: Asking
     producers: Producers
+    accounts: Accounts
     carbon: CarbonForecasts
     decoders: dict[str, Callable[[bytes], Decoded]]
     decode_lines: Callable[[bytes, str, str | None], DecodedLines]

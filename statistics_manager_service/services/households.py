@@ -241,7 +241,7 @@ class Households:
         settings = validated(HouseholdSettings, body)
         with self._store.writing() as view:
             known = view.household(household)
-            made = _from_settings(household, 0 if known is None else known.household_no, settings)
+            made = from_settings(household, 0 if known is None else known.household_no, settings)
             return PutResult(view.put_household(made), known is None)
 
     def patch(self, household: str, body: Any, *, by_service: bool) -> Household:
@@ -257,12 +257,14 @@ class Households:
         with self._store.writing() as view:
             known = _found(view, household)
             settings = validated(HouseholdSettings, {**settings_of(known), **body})
-            return view.put_household(_from_settings(household, known.household_no, settings))
+            return view.put_household(from_settings(household, known.household_no, settings))
 
     def delete(self, household: str) -> None:
-        """Erase a household and everything of it. Raises NotFound."""
+        """Erase a household and everything of it. Raises NotFound, which is no reason to ask for it elsewhere."""
         with self._store.writing() as view:
-            known = _found(view, household)
+            known = view.household(household)
+            if known is None:
+                raise NotFound(f"there is no household {household[:80]!r}")
             view.begin_changes([known.household_no])
             view.delete_household(known.household_no)
 
@@ -387,7 +389,8 @@ def _event_like(view: ReadView, wanted: MeterEvent) -> MeterEvent | None:
     return same[0] if same else None
 
 
-def _from_settings(household: str, household_no: int, settings: HouseholdSettings) -> Household:
+def from_settings(household: str, household_no: int, settings: HouseholdSettings) -> Household:
+    """The household of an id and a number (0: not stored yet) with settings."""
     values = settings.model_dump(exclude_none=True)
     more = {name: value for name, value in values.items() if name not in _COLUMNS}
     return Household(household_no, household, **{k: v for k, v in values.items() if k in _COLUMNS}, more=more)

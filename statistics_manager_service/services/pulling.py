@@ -165,7 +165,7 @@ class Puller:
         pulled.rows += piece.rows
         pulled.refuse(piece.refused)
         with self._store.reading() as view:
-            readings, nobodys, _ = resolve_series(piece.series, view)
+            readings, nobodys, *_ = resolve_series(piece.series, view)
         mine = [one for one in readings if one.household == owner.id]
         pulled.refuse(_names(piece.series, [*nobodys, *_foreign(owner, readings)]))
         if mine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,19 +34,39 @@ class Directory(Protocol):
 
 
 Owner = tuple[Household, str]
+
+
+class Unknown(NamedTuple):
+    """Whose lines are nobody's: ids of households, and what may be the keys of dongles or the ids of meters."""
+
+    households: list[str]
+    keys: list[str]
+
+
+class Resolved(NamedTuple):
+    """The readings of the households' channels; the lines that are nobody's, or tell an unknown quantity.
+
+    any_foreign: whether lines are of another household than the one that the writer may write for. unknown: of a writer
+    for all households, whose lines are nobody's.
+    """
+
+    readings: list[WireReadings]
+    refused: list[RefusedLine]
+    any_foreign: bool
+    unknown: Unknown
+
+
 #: What a writer for one household is told of every line that is not of it.
 _FOREIGN: Final = "this token writes for its own household alone, and this line is of another one"
 
 
-def resolve_series(
-    series: Sequence[TelemetrySeries], directory: Directory, only: str | None = None
-) -> tuple[list[WireReadings], list[RefusedLine], bool]:
-    """The readings of the households' channels; the lines that are nobody's, or tell an unknown quantity.
+def resolve_series(series: Sequence[TelemetrySeries], directory: Directory, only: str | None = None) -> Resolved:
+    """Whose the series are.
 
     Tags `household` and `meter` win; else the measurement is the key of a dongle or the id of a smart meter.
 
     only: the one household that the writer may write for. Lines of another one, and of none, are then refused alike, so
-    that a writer can't find out which households there are; the last item tells whether there were such lines.
+    that a writer can't find out which households there are.
     """
     owners: dict[tuple[str, str | None, str | None], Owner | str] = {}
     tagged = directory.households_by_id(sorted({one.tags["household"] for one in series if "household" in one.tags}))
@@ -66,7 +86,13 @@ def resolve_series(
         else:
             readings.append(found)
     kept = [_without(one, refused) for one in readings] if refused else readings
-    return [one for one in kept if len(one.at_us)], [refused[line] for line in sorted(refused)], any_foreign
+    strangers = [key for key, owner in owners.items() if isinstance(owner, str) and only is None]
+    unknown = Unknown(
+        list({household: None for _, household, _ in strangers if household is not None}),
+        list({measurement: None for measurement, household, _ in strangers if household is None}),
+    )
+    lines = [refused[line] for line in sorted(refused)]
+    return Resolved([one for one in kept if len(one.at_us)], lines, any_foreign, unknown)
 
 
 def _without(one: WireReadings, refused: Container[int]) -> WireReadings:

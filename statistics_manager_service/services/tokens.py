@@ -16,6 +16,7 @@ from statistics_manager_service.core.names import check_name
 from statistics_manager_service.core.units import S_PER_DAY, US_PER_S
 from statistics_manager_service.errors import BadInput, NotAuthenticated, NotFound, UnknownHousehold
 from statistics_manager_service.services.access import SERVICE, Caller, Role
+from statistics_manager_service.services.blacklisting import Blacklist, is_canonical
 from statistics_manager_service.services.ports import DeviceToken, Household, Store, WriteView
 
 DEVICE_PREFIX = "smd_"
@@ -23,6 +24,7 @@ LONGEST_TOKEN = 8192
 _CACHED = 4096
 #: A token is verified again after so long, so that those of a key that was withdrawn end.
 _CACHED_S = 300
+_UNTRUSTED = "the token is not one that this service trusts"
 #: Of seconds since 1970: some thirty million years.
 _LATEST_S = 10**15
 
@@ -55,7 +57,8 @@ class _Verified:
 class Tokens:
     """Verifies tokens, and makes and revokes those of devices.
 
-    keys: None where no JWT is accepted. trust_unauthenticated: whether no token means the service itself.
+    keys: None where no JWT is accepted. trust_unauthenticated: whether no token means the service itself. blacklist:
+    JWTs in it are refused.
     """
 
     def __init__(
@@ -66,10 +69,11 @@ class Tokens:
         algorithm: str,
         leeway_s: int,
         trust_unauthenticated: bool = False,
+        blacklist: Blacklist | None = None,
     ) -> None:
         self._store, self._now_us, self._keys = store, now_us, keys
         self._algorithm, self._leeway_s = algorithm, leeway_s
-        self._trust_unauthenticated = trust_unauthenticated
+        self._trust_unauthenticated, self.blacklist = trust_unauthenticated, blacklist
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
 
     def known(self, authorization: str | None) -> Caller | None:
@@ -80,7 +84,10 @@ class Tokens:
         return verified.caller if verified is not None and self._now_us() / US_PER_S < verified.expires_s else None
 
     def caller(self, authorization: str | None) -> Caller:
-        """Who an Authorization header speaks for. Raises NotAuthenticated."""
+        """Who an Authorization header speaks for. It may have to ask for that.
+
+        Raises NotAuthenticated, and Unavailable where it can't be found out.
+        """
         known = self.known(authorization)
         if known is not None:
             return known
@@ -100,6 +107,8 @@ class Tokens:
     def _jwt(self, token: str) -> _Verified:
         if self._keys is None:
             raise NotAuthenticated("this service accepts device tokens alone: it has no key for JWTs")
+        if not is_canonical(token):
+            raise NotAuthenticated(_UNTRUSTED)
         try:
             claims = jwt.decode(
                 token,
@@ -111,14 +120,17 @@ class Tokens:
         except jwt.ExpiredSignatureError as error:
             raise NotAuthenticated("the token has expired") from error
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
-            raise NotAuthenticated("the token is not one that this service trusts") from error
+            raise NotAuthenticated(_UNTRUSTED) from error
         subject, expires = claims["sub"], claims["exp"]
         if isinstance(expires, bool) or not isinstance(expires, int | float) or not abs(expires) < _LATEST_S:
             raise NotAuthenticated("the token's exp is no moment in seconds since 1970")
         if not isinstance(subject, str) or not subject:
             raise NotAuthenticated("the token's sub is not a name")
         caller = SERVICE if _is_service(claims.get("scope")) else Caller(Role.HOUSEHOLD, subject)
-        until_s = min(float(expires) + self._leeway_s, self._now_us() / US_PER_S + _CACHED_S)
+        now_s = self._now_us() / US_PER_S
+        until_s = min(float(expires) + self._leeway_s, now_s + _CACHED_S)
+        if self.blacklist is not None:
+            until_s = min(until_s, now_s + self.blacklist.check(token, self._algorithm))
         return _Verified(caller, until_s)
 
     def _device(self, text: str) -> Caller:
