@@ -295,6 +295,7 @@ def flow(database_url: str, server: UpstreamServer) -> Iterator[Flow]:
     server.answers("/get-forecast", lambda query, _: {"data": [whole_day(query["start_date"])]})
     with RunningService({"DATABASE_URL": database_url, "FORECAST_API_URL": server.url, **FAST}) as running:
         yield Flow(running, store, home)
+    store.close()
 
 
 def whole_day(start: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -37,8 +37,10 @@ from statistics_manager_service.storage.database import SqlStore
 
 
 @pytest.fixture
-def store(database_url: str) -> SqlStore:
-    return open_store(database_url)
+def store(database_url: str) -> Iterator[SqlStore]:
+    found = open_store(database_url)
+    yield found
+    found.close()
 
 
 class Source:

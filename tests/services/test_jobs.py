@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -28,8 +28,10 @@ FIRST = quarter("2024-05-10")
 
 
 @pytest.fixture
-def store(database_url: str) -> SqlStore:
-    return open_store(database_url)
+def store(database_url: str) -> Iterator[SqlStore]:
+    found = open_store(database_url)
+    yield found
+    found.close()
 
 
 def jobs_of(store: SqlStore, clock: Clock, *, with_service: bool = False) -> Jobs:

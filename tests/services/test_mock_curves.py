@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -27,8 +28,10 @@ FIRST = quarter("2024-05-10")
 
 
 @pytest.fixture
-def store(database_url: str) -> SqlStore:
-    return open_store(database_url)
+def store(database_url: str) -> Iterator[SqlStore]:
+    found = open_store(database_url)
+    yield found
+    found.close()
 
 
 def handle(store: SqlStore, household: str = "home1", now: str = "2024-06-01", **payload: Any) -> None:
