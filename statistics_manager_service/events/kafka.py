@@ -39,6 +39,8 @@ _LARGEST_BODY_BYTES: Final = 900_000
 _REST_S: Final = (0.5, 10.0)
 _DOWN: Final = "Kafka does not answer at the moment"
 Headers = list[tuple[str, str | bytes | None]]
+#: What a delivery ends in that this side has given up.
+_GIVEN_UP: Final = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._MSG_TIMED_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,52 +93,78 @@ def ensure_topics(common: dict[str, Any], topics: Sequence[str]) -> None:
                 _LOG.warning("kafka_topic_not_made", topic=name, reason=str(error))
 
 
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """What is sent; `sequence` is the store's number of it."""
+
+    sequence: int
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
 class Sender:
     """Sends to topics, and tells what has arrived for certain."""
 
     def __init__(self, common: dict[str, Any], topics: Topics, delivery_s: float = _DELIVERY_S) -> None:
         self._topics, self._delivery_s = topics, delivery_s
-        self._producer = Producer(
-            {**common, "enable.idempotence": True, "acks": "all", "linger.ms": 5, "compression.type": "lz4"}
-        )
+        self._config = {
+            **common,
+            "enable.idempotence": True,
+            "acks": "all",
+            "compression.type": "lz4",
+            # as Java's clients do it, so that a household stays in its partition when Debezium takes over
+            "partitioner": "murmur2_random",
+        }
+        self._producer = Producer(self._config)
+        self._trouble: KafkaError | None = None
 
     def tell(self, events: Sequence[OutboxEvent]) -> list[int]:
-        """Send events of the outbox; the sequences of those that have arrived. Raises Unavailable where none has."""
-        return self._send(
-            [
-                (
-                    event.sequence,
-                    self._topics.events,
-                    event.aggregate_id.encode(),
-                    body_of(event),
-                    [("id", event.event_id.encode()), ("eventType", event.event_type.encode())],
-                )
-                for event in events
-            ]
-        )
+        """Send events of the outbox; the sequences of those that have arrived. Raises Unavailable where none has.
+
+        An event is sent once the one before it of its household has arrived: none comes before one that was refused.
+        """
+        until_s = time.monotonic() + self._delivery_s
+        rest = [
+            _Outgoing(
+                event.sequence,
+                event.aggregate_id.encode(),
+                body_of(event),
+                [("id", event.event_id.encode()), ("eventType", event.event_type.encode())],
+            )
+            for event in events
+        ]
+        arrived: set[int] = set()
+        while rest and (not arrived or time.monotonic() < until_s):
+            firsts: dict[bytes, _Outgoing] = {}
+            for one in rest:
+                firsts.setdefault(one.key, one)
+            came = self._deliver(self._topics.events, list(firsts.values()), until_s)
+            arrived |= came
+            stopped = {key for key, one in firsts.items() if one.sequence not in came}
+            rest = [one for one in rest if one.key not in stopped and one.sequence not in came]
+        return self._told(events, arrived)
 
     def publish(self, events: Sequence[SetAsideEvent]) -> list[int]:
-        """Send set-aside messages as they came, with the reason, to the dead-letter topic; as `tell` else.
+        """Send set-aside messages as they came, with the reason, to the dead-letter topic. Raises as `tell`.
 
         One too large to be sent goes without its value, which the store has: else it would stop those behind it.
         """
-        return self._send(
-            [
-                (
-                    event.sequence,
-                    self._topics.dead_letter,
-                    event.key.encode(),
-                    event.body if len(event.body) <= _LARGEST_BODY_BYTES else b"",
-                    [
-                        ("id", event.event_id.encode()),
-                        ("eventType", event.event_type.encode()),
-                        ("reason", event.reason.encode()),
-                        ("source", event.source.encode()),
-                    ],
-                )
-                for event in events
+        messages = []
+        for event in events:
+            headers: Headers = [
+                ("id", event.event_id.encode()),
+                ("eventType", event.event_type.encode()),
+                ("reason", event.reason.encode()),
+                ("source", event.source.encode()),
             ]
-        )
+            value = event.body
+            if len(value) > _LARGEST_BODY_BYTES:
+                value = b""
+                headers.append(("body", b"left out, as it is too large; the store has it"))
+            messages.append(_Outgoing(event.sequence, event.key.encode(), value, headers))
+        until_s = time.monotonic() + self._delivery_s
+        return self._told(events, self._deliver(self._topics.dead_letter, messages, until_s))
 
     def poll(self) -> int:
         """Let the client tell its state; 0, so that there is a rest."""
@@ -147,26 +175,43 @@ class Sender:
         """Wait for what is on its way."""
         self._producer.flush(self._delivery_s)
 
-    def _send(self, messages: Sequence[tuple[int, str, bytes, bytes, Headers]]) -> list[int]:
-        arrived: list[int] = []
+    def _told(self, events: Sequence[OutboxEvent] | Sequence[SetAsideEvent], arrived: set[int]) -> list[int]:
+        if events and not arrived:
+            reason = "it does not answer" if self._trouble is None else self._trouble.str()
+            raise Unavailable(f"Kafka took none of {len(events)} events: {reason}")
+        return sorted(arrived)
+
+    def _deliver(self, topic: str, messages: Sequence[_Outgoing], until_s: float) -> set[int]:
+        """Send messages and wait; the sequences of those that have arrived."""
+        arrived: set[int] = set()
+        self._trouble = None
 
         def note(sequence: int) -> Callable[[KafkaError | None, KafkaMessage], None]:
             def on_delivery(error: KafkaError | None, _message: KafkaMessage) -> None:
                 if error is None:
-                    arrived.append(sequence)
+                    arrived.add(sequence)
+                else:
+                    self._meet(error, topic, sequence)
 
             return on_delivery
 
-        for sequence, topic, key, value, headers in messages:
-            self._producer.produce(topic, value, key, headers=headers, on_delivery=note(sequence))
-            self._producer.poll(0)
-        if self._producer.flush(self._delivery_s):
+        for one in messages:
+            try:
+                self._producer.produce(topic, one.value, one.key, headers=one.headers, on_delivery=note(one.sequence))
+            except KafkaException as error:  # one that is too large for the client itself
+                self._meet(error.args[0], topic, one.sequence)
+        if self._producer.flush(max(until_s - time.monotonic(), 0.0)):
             # What is still on its way is given up, so that it can't arrive behind what is sent anew.
             self._producer.purge()
             self._producer.flush(1)
-        if messages and not arrived:
-            raise Unavailable(_DOWN)
-        return sorted(arrived)
+        if self._trouble is not None and self._trouble.fatal():  # this client can't send any more
+            self._producer = Producer(self._config)
+        return arrived
+
+    def _meet(self, error: KafkaError, topic: str, sequence: int) -> None:
+        if error.code() not in _GIVEN_UP:
+            self._trouble = error
+            _LOG.warning("kafka_refused", topic=topic, sequence=sequence, reason=error.str())
 
 
 class EventConsumer:
