@@ -110,10 +110,10 @@ class Settings(BaseSettings):
         description="Ask for the forecasts of today and tomorrow by itself; `false` where a scheduler runs "
         "`statistics-manager job forecasts`, as for a fleet.",
     )
-    carbon_source: Literal["none", "sentinel", "electricity_maps", "neso"] = Field(
-        "none",
-        description="Where forecasts of the grid's carbon intensity are fetched from; `sentinel` where `HOST_SENTINEL` "
-        "is set and this is not.",
+    carbon_source: Literal["none", "sentinel", "electricity_maps", "neso"] | None = Field(
+        None,
+        description="Where forecasts of the grid's carbon intensity are fetched from: `sentinel`, `electricity_maps`, "
+        "`neso` or `none`; unless told it is `sentinel` where `HOST_SENTINEL` is set.",
     )
     carbon_zone: str = Field(
         "PT", pattern=r"^[A-Z]{2}[A-Z0-9-]{0,30}$", description="Zone that is asked for if none is told."

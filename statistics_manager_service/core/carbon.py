@@ -21,6 +21,11 @@ LONGEST_US: Final = max(LENGTHS_US.values())
 MOST_G_PER_KWH: Final = 2_000
 #: A civil hour is told by the past where so many days know it, of so many days that are looked at.
 LEAST_DAYS, DAYS_USED = 3, 28
+#: Where the first zone of tzdata's table is a remote one.
+_MOST_PEOPLE: Final = {
+    "AU": "Australia/Sydney", "BR": "America/Sao_Paulo", "CA": "America/Toronto", "MX": "America/Mexico_City",
+    "RU": "Europe/Moscow", "UA": "Europe/Kyiv",
+}  # fmt: skip
 _G_OF: Final = {"g": 1, "kg": 1_000, "mg": 0.001}
 
 
@@ -103,8 +108,9 @@ def civil_seconds(at_us: Int64, offset_s: Int64) -> tuple[Int64, Int64]:
 
 
 def first_zones(zone_tab: str) -> dict[str, str]:
-    """The first time zone of each country, by its two letters. zone_tab: the text of tzdata's table zone.tab."""
-    found: dict[str, str] = {}
+    """The time zone of each country, by its two letters: the first one, or where most people live. zone_tab: the text
+    of tzdata's table zone.tab."""
+    found = dict(_MOST_PEOPLE)
     for line in zone_tab.splitlines():
         if line and not line.startswith("#"):
             country, _, zone = line.split("\t")[:3]

@@ -20,8 +20,10 @@ from statistics_manager_service.services.carbon_rows import FORECAST, Method
 from statistics_manager_service.services.intensities import ToldIntensity
 
 _PATH: Final = "/data/inesctec/forecast/co2-intensity"
-_PORTUGAL: Final = 1
-_MOST_PAGES: Final = 10
+#: Its numbers of the zones that it knows.
+GEO_IDS: Final = {"PT": 1}
+#: A day's values fit on one; each may take the whole of the timeout.
+_MOST_PAGES: Final = 3
 _LONGEST_QUALITY: Final = 64
 
 
@@ -47,27 +49,27 @@ class _Page(BaseModel):
 
 
 class Sentinel:
-    """Asks the sentinel API, which knows one zone. Threads may share it."""
+    """Asks the sentinel API. Threads may share it."""
 
     name: str = "sentinel"
     method: Method = Method()
     by_day: bool = True
 
-    def __init__(self, upstream: Upstream, host: str, zone: str = "PT") -> None:
-        self._upstream, self._zone = upstream, zone
+    def __init__(self, upstream: Upstream, host: str) -> None:
+        self._upstream = upstream
         self._first = host.rstrip("/") + _PATH
 
     def serves(self, zone: str) -> bool:
         """Whether it knows a zone."""
-        return zone == self._zone
+        return zone in GEO_IDS
 
-    def fetch(self, _zone: str, start_us: int, end_us: int, /) -> list[ToldIntensity]:
+    def fetch(self, zone: str, start_us: int, end_us: int, /) -> list[ToldIntensity]:
         """What it tells of a range, each run of its forecast for itself. Raises Unavailable, also where the answer is
         nonsense; Declined."""
         told: list[_Value] = []
         url = self._first
         query: dict[str, Any] = {
-            "geo_id": _PORTUGAL, "start_date": iso_label(start_us), "end_date": iso_label(end_us),
+            "geo_id": GEO_IDS[zone], "start_date": iso_label(start_us), "end_date": iso_label(end_us),
         }  # fmt: skip
         for _ in range(_MOST_PAGES):
             page = read(_Page, self._upstream.get_json(url, query), self._upstream.name)
@@ -98,6 +100,6 @@ class Sentinel:
                 intensity = milligrams(one.value * (grams_of(one.unit) or 0))
             except ValueError as error:
                 raise nonsense(self._upstream.name, str(error)) from error
-            quality = None if one.quality in (None, "") else str(one.quality)[:_LONGEST_QUALITY]
+            quality = None if one.quality in (None, "") else str(one.quality).replace("\0", "")[:_LONGEST_QUALITY]
             found.append(ToldIntensity(one.datetime, length, intensity, FORECAST, one.request, one.updated_at, quality))
         return found

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from http import HTTPStatus
 from importlib.resources import files
 from math import isnan
 from typing import Final, Protocol
@@ -22,7 +23,7 @@ from statistics_manager_service.core.carbon import (
 from statistics_manager_service.core.civil import Calendar, GroupBy, calendar
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
-from statistics_manager_service.errors import NotFound, StatisticsError, Unavailable
+from statistics_manager_service.errors import Declined, NotFound, StatisticsError, Unavailable
 from statistics_manager_service.services.carbon_rows import (
     ESTIMATED,
     FORECAST,
@@ -39,7 +40,7 @@ from statistics_manager_service.services.ports import ReadView, Store
 #: How a zone is named: a country's two letters, and maybe a part of it, as in DK-DK1.
 ZONE_PATTERN: Final = r"[A-Z]{2}[A-Z0-9-]{0,30}"
 #: What `quality` says of an hour that the past tells.
-OF_THE_PAST: Final = f"mean of the same hour of the past {DAYS_USED} days"
+OF_THE_PAST: Final = f"estimated: mean of the same hour of the past {DAYS_USED} days"
 UNKNOWN: Final = "unknown"
 #: A forecast comes first; of hours without one, what was measured then.
 _KINDS: Final = (FORECAST, MEASURED, ESTIMATED)
@@ -129,6 +130,9 @@ class CarbonForecasts:
             return found
         if isinstance(failure, Unavailable):
             raise Unavailable(f"the carbon forecast can't be fetched: {failure.sentence}", failure.retry_after_s)
+        # that nothing is there is an answer; another refusal is a fault of the settings
+        if isinstance(failure, Declined) and failure.answered != HTTPStatus.NOT_FOUND:
+            raise Unavailable(f"the carbon forecast can't be fetched: {failure.sentence}", 60)
         why = "" if failure is None else f"; {failure.sentence}"
         raise NotFound(f"no carbon forecast of {zone} is known for {day}{why}")
 

@@ -12,7 +12,7 @@ from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.core.units import EARLIEST_READING_US, QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.carbon import ZONE_PATTERN
-from statistics_manager_service.services.carbon_rows import BASES, BOUNDARIES, KINDS, SCOPES, Method
+from statistics_manager_service.services.carbon_rows import BASES, BOUNDARIES, KINDS, MEASURED, SCOPES, Method
 from statistics_manager_service.services.intensities import Kept, ToldIntensity, keep
 from statistics_manager_service.services.ports import Store
 
@@ -61,7 +61,7 @@ def read_upload(body: Any, now_us: int) -> Uploaded:
     issued_us = None
     if body.get("issued_at") is not None:
         issued_us = reader.instant(body["issued_at"], "issued_at", latest_us=now_us + US_PER_DAY)
-    values = reader.values(reader.grams(), length_us)
+    values = reader.values(reader.grams(), length_us, 0 if kind == MEASURED else _LATEST_AHEAD_US)
     reader.refuse()
     return Uploaded(
         zone, source, method, [ToldIntensity(at_us, length_us, mg, kind, issued_us) for at_us, mg in values]
@@ -134,8 +134,8 @@ class _Reader:
             return 0
         return at_us
 
-    def values(self, grams: float, length_us: int) -> list[tuple[int, int]]:
-        """Instants and mg/kWh, of the values that are known."""
+    def values(self, grams: float, length_us: int, ahead_us: int) -> list[tuple[int, int]]:
+        """Instants and mg/kWh, of the values that are known. ahead_us: how far in the future they may lie."""
         at, value = self._body.get("at"), self._body.get("value")
         for name, column in (("at", at), ("value", value)):
             if not isinstance(column, list):
@@ -150,7 +150,7 @@ class _Reader:
         found: dict[int, int] = {}
         ends_us: dict[int, int] = {}
         for i, (one, told) in enumerate(zip(at, value, strict=False)):
-            at_us = self.instant(one, f"at[{i}]", self._now_us + _LATEST_AHEAD_US)
+            at_us = self.instant(one, f"at[{i}]", self._now_us + ahead_us)
             if at_us % QUARTER_US:
                 self._fault(f"at[{i}]", f"{_shown(one)} is not at a whole quarter of an hour")
             elif at_us and at_us in ends_us:

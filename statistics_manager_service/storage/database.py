@@ -66,9 +66,10 @@ def open_engine(url: str) -> sa.Engine:
         return sa.create_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    # one connection a thread, kept: opening one costs more than most queries
+    # one connection a thread, kept: opening one costs more than most queries; more than there are threads, as the pool
+    # would close those of others
     engine = sa.create_engine(
-        parsed, poolclass=sa.pool.SingletonThreadPool, pool_size=64, connect_args={"timeout": BUSY_TIMEOUT_S}
+        parsed, poolclass=sa.pool.SingletonThreadPool, pool_size=256, connect_args={"timeout": BUSY_TIMEOUT_S}
     )
     sa.event.listen(engine, "connect", _configure_sqlite)
     return engine
