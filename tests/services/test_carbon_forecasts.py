@@ -321,6 +321,23 @@ def test_a_source_that_declines_knows_nothing(store: SqlStore, server: UpstreamS
         carbon(store, sentinel_of(server), clock).day("PT", DAY)
 
 
+def test_another_refusal_is_a_fault_of_the_settings_and_no_answer(
+    store: SqlStore, server: UpstreamServer, clock: Clock
+) -> None:
+    server.fails(status=405)
+    with pytest.raises(Unavailable, match="status 405"):
+        carbon(store, sentinel_of(server), clock).day("PT", DAY)
+
+
+def test_a_source_is_not_asked_for_a_zone_that_it_does_not_know(
+    store: SqlStore, server: UpstreamServer, clock: Clock
+) -> None:
+    server.answers(SENTINEL, records(MIDNIGHT, [100] * 24))
+    with pytest.raises(NotFound):
+        carbon(store, sentinel_of(server), clock).day("ES", DAY)
+    assert server.requests == []
+
+
 def test_a_forecast_of_the_future_is_nonsense(store: SqlStore, server: UpstreamServer, clock: Clock) -> None:
     server.answers(SENTINEL, records(MIDNIGHT, [100] * 24, "2124-05-09T17:00:00Z"))
     with pytest.raises(Unavailable, match="issued in the future"):
