@@ -16,6 +16,7 @@ import pyarrow.csv
 import pytest
 from conftest import MAX_BODY_BYTES
 from homes import BASE, WRITE, Api, Home, channel, new_id
+from measured import open_store, put_issue, quarter
 from test_all_faults_at_once import LISTS
 from test_who_may_call import KEPT_FROM_STRANGERS, ROUTES, Stage, call, stage
 
@@ -278,6 +279,7 @@ def test_the_examples_of_lines_and_tables_hold_what_they_seem_to() -> None:
 def test_the_examples_of_answers_have_the_members_of_the_answers(api: Api) -> None:
     """The examples are of answers as they are: the same members at every depth."""
     on = stage(api)
+    with_forecast(api, on.home.id)
     found = 0
     for name, operation in OPERATIONS.items():
         for status, response in operation["responses"].items():
@@ -289,6 +291,14 @@ def test_the_examples_of_answers_have_the_members_of_the_answers(api: Api) -> No
             assert members(example) <= members(answer.json()), name
             found += 1
     assert found >= 14
+
+
+def with_forecast(api: Api, household: str) -> None:
+    store = open_store(api.service.settings["DATABASE_URL"])
+    with store.reading() as view:
+        (home,) = view.households_by_id([household]).values()
+    put_issue(store, home, dict.fromkeys(range(quarter("2024-05-10"), quarter("2024-05-11")), 100.0), "2024-05-09")
+    store.close()
 
 
 def members(told: Any) -> set[str]:
