@@ -48,7 +48,7 @@ def list_events() -> None:
     with existing_store().reading() as view:
         found = view.set_aside_events(_MOST_SHOWN)
     for one in found:
-        print(f"{one.sequence}  {one.event_type}  {one.key or '-'}  {one.reason}")
+        print(_line(f"{one.sequence}  {one.event_type}  {one.key or '-'}  {one.reason}"))
     print(f"{len(found)} events are set aside", file=typer.get_text_stream("stderr"))
 
 
@@ -76,3 +76,8 @@ def retry(
         except StatisticsError as error:
             print(f"{one.sequence}: {error.sentence}", file=typer.get_text_stream("stderr"))
     print(f"{count} of {len(found)} events are handled again soon.")
+
+
+def _line(text: str) -> str:
+    """A text as one line, whatever a message's sender put into it: nothing in it steers the terminal."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
