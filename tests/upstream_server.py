@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 JSON = "application/json"
@@ -135,7 +135,7 @@ class UpstreamServer:
             self._listener.end()
             self._listener = None
 
-    def comes_up(self) -> UpstreamServer:
+    def comes_up(self) -> Self:
         """Listen, on the port from before."""
         if self._listener is None:
             self._listener = _Listener(self.port, self)
@@ -147,7 +147,7 @@ class UpstreamServer:
         """The requests of a path, in order."""
         return [one for one in list(self.requests) if path is None or one.path == path]
 
-    def __enter__(self) -> UpstreamServer:
+    def __enter__(self) -> Self:
         return self.comes_up()
 
     def __exit__(self, *_: object) -> None:

@@ -255,7 +255,8 @@ class Households:
         if taken and not by_service:
             raise Forbidden(f"{' and '.join(sorted(taken))} can be changed by the service alone")
         with self._store.writing() as view:
-            known = _found(view, household)
+            view.begin_changes([_found(view, household).household_no])
+            known = _found(view, household)  # as it is now that nobody else changes it
             settings = validated(HouseholdSettings, {**settings_of(known), **body})
             return view.put_household(from_settings(household, known.household_no, settings))
 
