@@ -147,7 +147,7 @@ MORE = {
         "revisions": "true",
     },
     "GET /households": {"after": "a", "limit": "5"},
-    "GET /households/{household}/forecast": {"timezone": "UTC", "as_of": "2024-05-09", "source": "mock", "format": "csv"},
+    "GET /households/{household}/forecast": {"timezone": "UTC", "as_of": "2024-05-09", "source": "mock"},
     "GET /households/{household}/forecast-accuracy": {"as_of": "2024-05-09", "source": "mock"},
     "GET /energy-consumed-forecast-vs-real": {"as_of": "2024-05-09"},
     "POST /users-get-real-data-producer": {"end_datetime": "2024-05-11"},
