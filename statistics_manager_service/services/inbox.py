@@ -218,4 +218,5 @@ def _waiting(message: Message, attempts: int, first_us: int, not_before_us: int,
 
 def _kept(reason: str) -> str:
     """A reason as every store can keep it: it may quote what somebody sent."""
-    return reason[:_LONGEST_REASON].replace("\0", "\N{SYMBOL FOR NULL}")
+    whole = reason[:_LONGEST_REASON].encode("utf-8", "replace").decode()  # without lone surrogates
+    return whole.replace("\0", "\N{SYMBOL FOR NULL}")

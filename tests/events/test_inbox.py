@@ -83,6 +83,8 @@ def test_an_event_that_fails_for_too_long_is_set_aside_and_the_next_one_of_its_h
         (BadInput("the day is no date"), "the day is no date"),
         (ValueError("a fault of ours"), "ValueError: a fault of ours"),
         (NotFound("a name with a \0 in it"), "a name with a \N{SYMBOL FOR NULL} in it"),
+        (KeyError("half a \ud83d"), "KeyError: 'half a \\ud83d'"),
+        (ValueError("half a \ud83d"), "ValueError: half a ?"),
         (NotFound("x" * 5000), "x" * 1000),
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
