@@ -140,19 +140,19 @@ def test_what_comes_from_partitions_of_a_consumer_that_left_while_the_store_was_
         first.step()
         second.step()
     side.taking.store.failure = Unavailable("the store is gone")
-    for number in range(12):
-        side.send(body(number), number % 3)
-    until = time.monotonic() + 2
-    while time.monotonic() < until:
+    for number in range(12):  # of both topics, so that each consumer has some and waits, whoever has which
+        side.send(body(number), number % 3, (side.topics.events, side.topics.account)[number // 3 % 2])
+    until = time.monotonic() + 6
+    while time.monotonic() < until:  # rests grow
         first.step()
         second.step()
     second.close()
-    until = time.monotonic() + 6
+    until = time.monotonic() + 8
     while time.monotonic() < until:  # the partitions of the second come to the first, which waits for the store
         first.step()
     side.taking.store.failure = None
     for number in range(12, 24):
-        side.send(body(number), number % 3)
+        side.send(body(number), number % 3, (side.topics.events, side.topics.account)[number // 3 % 2])
     eventually(lambda: stepped(first) and set(range(12, 24)) <= set(side.taking.numbers()), "the later ones handled")
     until = time.monotonic() + 2
     while time.monotonic() < until:
