@@ -7,6 +7,7 @@ writes one. The inner payload is an object, or JSON text of one (Debezium passes
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,7 +25,12 @@ _USER: Final = "user_id"
 def body_of(event: OutboxEvent) -> bytes:
     """The value of the message that tells an event."""
     inner = {"eventId": event.event_id, "eventType": event.event_type, "payload": dict(event.payload)}
-    return orjson.dumps({"payload": inner})
+    try:
+        return orjson.dumps({"payload": inner})
+    except (
+        TypeError
+    ):  # such as an integer of more than 64 bits: what is in the outbox has to be told, or all behind waits
+        return json.dumps({"payload": inner}).encode()
 
 
 def message_of(body: bytes | None, source: str, key: bytes | None = None) -> Message | Poison:

@@ -186,3 +186,13 @@ def test_an_event_that_is_told_is_read_as_it_was_put(event_id: uuid.UUID, payloa
     assert message_of(body, PLACE, home.encode()) == Message(str(event_id), TYPE, home, payload, body, PLACE)
     assert set(json.loads(body)) == {"payload"}
     assert set(json.loads(body)["payload"]) == {"eventId", "eventType", "payload"}
+
+
+def test_a_number_too_large_for_the_wire_is_told_all_the_same_so_that_it_holds_up_nothing() -> None:
+    event = OutboxEvent(ID, "statistics", "home1", TYPE, 0, {"user_id": "home1", "delivery_time": 10**30})
+    assert read(body_of(event)).payload["delivery_time"] == 1e30
+
+
+def test_half_a_character_of_the_outbox_is_told_and_set_aside_by_the_reader() -> None:
+    event = OutboxEvent(ID, "statistics", "home1", TYPE, 0, {"user_id": "home1", "text": "\ud800"})
+    assert "is no JSON" in reason(body_of(event))
