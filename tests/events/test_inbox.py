@@ -7,12 +7,14 @@ import uuid
 
 import pytest
 import sqlalchemy as sa
+from measured import Clock
 from taking import NOTE, Noting, Taking, body, down, message, unreadable
 
 from statistics_manager_service.errors import BadInput, NotFound, Unavailable
 from statistics_manager_service.events.wire import message_of
 from statistics_manager_service.observability import CORRELATION_ID
 from statistics_manager_service.services.inbox import Backoff, Inbox, Outcome
+from statistics_manager_service.storage.database import SqlStore, open_engine
 
 
 @pytest.fixture
@@ -258,3 +260,27 @@ def test_an_event_is_read_again_after_a_long_wait_as_the_service_reads_it_then(d
     assert newer.retry_due() == 1
     assert taking.counts() == (0, 0, 1)
     assert taking.set_aside()[0].event_id == "id1"
+
+
+def test_with_a_store_that_does_not_answer_no_handler_is_called_and_nothing_is_set_aside() -> None:
+    handler = Noting()
+    nowhere = SqlStore(open_engine("postgresql://nobody@127.0.0.1:1/none?connect_timeout=2"))
+    inbox = Inbox(nowhere, {NOTE: handler}, Clock("2024-05-10T12:00:00"), Backoff(1, 60, 3600), message_of)
+    for one in (message(1), unreadable(b"\xff", "topic/0/1")):
+        with pytest.raises(Unavailable):
+            inbox.take(one)
+    with pytest.raises(Unavailable):
+        inbox.retry_due()
+    with pytest.raises(Unavailable):
+        inbox.requeue(1)
+    assert handler.calls == []
+
+
+def test_a_waiting_event_that_comes_again_is_not_given_more_time(taking: Taking) -> None:
+    taking.handler.failures[1] = down("it is down")
+    taking.inbox.take(message(1))
+    for _ in range(4):
+        taking.wait(1000)
+        assert taking.inbox.take(message(1)) is Outcome.WAITING
+    assert taking.inbox.retry_due() == 1
+    assert taking.set_aside()[0].reason.startswith("it failed 2 times")
