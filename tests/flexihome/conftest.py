@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from hems import Hems
-from neighbours import ForecastService, Sentinel
+from neighbours import AccountDatabase, ForecastService, Sentinel
 from servers import PostgresServer, RunningService
 from upstream_server import UpstreamServer
 
@@ -15,16 +15,19 @@ from upstream_server import UpstreamServer
 def hems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hems]:
     """The service with its neighbours, on each store."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('flexihome') / 'statistics.sqlite3'}"
+        folder = tmp_path_factory.mktemp("flexihome")
+        url, accounts_url = f"sqlite:///{folder / 'statistics.sqlite3'}", f"sqlite:///{folder / 'accounts.sqlite3'}"
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.create_database()
+        url, accounts_url = server.create_database(), server.create_database()
+    accounts = AccountDatabase(accounts_url)
     with UpstreamServer() as forecasts, UpstreamServer() as sentinel:
         settings = {
             "DATABASE_URL": url,
+            "TOKEN_BLACKLIST_DATABASE_URL": accounts_url,
             "FORECAST_API_URL": forecasts.url,
             "FORECAST_DAILY": "false",
             "HOST_SENTINEL": sentinel.url,
         }
         with RunningService(settings) as service:
-            yield Hems(service, ForecastService(forecasts), Sentinel(sentinel))
+            yield Hems(service, ForecastService(forecasts), Sentinel(sentinel), accounts)

@@ -15,7 +15,7 @@ import jwt
 from servers import RunningService
 
 if TYPE_CHECKING:
-    from neighbours import ForecastService, Sentinel
+    from neighbours import AccountDatabase, ForecastService, Sentinel
 
 BASE = "/api/statistics"
 WRITE = "/api/v2/write"
@@ -124,8 +124,10 @@ def starts(items: Sequence[Mapping[str, Any]]) -> list[str]:
 class Hems:
     """A running service of one kind of store. A household is made by whoever needs one of its own."""
 
-    def __init__(self, service: RunningService, forecasts: ForecastService, sentinel: Sentinel) -> None:
-        self.service, self.forecasts, self.sentinel = service, forecasts, sentinel
+    def __init__(
+        self, service: RunningService, forecasts: ForecastService, sentinel: Sentinel, accounts: AccountDatabase
+    ) -> None:
+        self.service, self.forecasts, self.sentinel, self.accounts = service, forecasts, sentinel, accounts
         self.http = httpx.Client(base_url=service.url, timeout=60)
         self.manager = Client(self.http, service.token())
         self._made: dict[str, Any] = {}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+import psycopg
 from hub import Bucket, iso
 from upstream_server import UpstreamServer
 
@@ -103,3 +106,25 @@ class Sentinel:
             for moment in (start + i * timedelta(hours=1) for i in hours)
         ]
         return {"data": data, "next_url": None, "process_time": 0.01, "rc": 0}
+
+
+class AccountDatabase:
+    """The account manager's database, as far as the table of withdrawn tokens. url: of SQLite or PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._run("CREATE TABLE token_blacklist (id INTEGER, token TEXT NOT NULL)", ())
+
+    def withdraw(self, token: str) -> None:
+        """What the account manager does when a user logs out."""
+        mark = "%s" if self.url.startswith("postgresql") else "?"
+        self._run(f"INSERT INTO token_blacklist (id, token) VALUES (1, {mark})", (token,))
+
+    def _run(self, statement: str, values: tuple[str, ...]) -> None:
+        if self.url.startswith("postgresql"):
+            with psycopg.connect(self.url) as connection:
+                connection.execute(statement, values)
+        else:
+            with contextlib.closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as store:
+                store.execute(statement, values)
+                store.commit()

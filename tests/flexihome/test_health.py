@@ -29,7 +29,7 @@ def test_health_needs_no_token_and_tells_the_state_of_each_dependency(hems: Hems
     assert (answer.status_code, answer.headers["x-correlation-id"]) == (200, sent)
     told = answer.json()
     assert told["status"] in STATES
-    assert told["dependencies"]["store"] == "ok"
+    assert told["dependencies"]["store"] == told["dependencies"]["token_blacklist"] == "ok"
     assert set(told["dependencies"].values()) <= {"ok", "down"}
 
 

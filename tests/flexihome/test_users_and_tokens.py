@@ -150,7 +150,8 @@ def segment(told: Any) -> str:
 
 def bad_tokens(hems: Hems, user: str) -> dict[str, str | None]:
     """Tokens that nobody may get in with."""
-    good = hems.token(sub=user)
+    good, withdrawn = hems.token(sub=user), hems.token(sub=user, session="ended")
+    hems.accounts.withdraw(withdrawn)
     head, body, signature = good.split(".")
     far = int(time.time()) + 10**6
     greedy = segment({"sub": user, "exp": far, "scope": "service"})
@@ -172,6 +173,7 @@ def bad_tokens(hems: Hems, user: str) -> dict[str, str | None]:
         "a signature cut short": good[:-4],
         "no signature": f"{head}.{body}.",
         "two parts": f"{head}.{body}",
+        "on the blacklist": withdrawn,
     }
 
 
