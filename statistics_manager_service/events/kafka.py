@@ -6,6 +6,7 @@ are committed: what is lost between the two comes again and is known by its id.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -58,23 +59,37 @@ class Topics:
 
 
 class Link:
-    """Whether a broker is reached, as its clients tell."""
+    """Whether a broker is reached, as its clients tell.
+
+    One client is enough: the connections of one that has nothing to say are closed after a while.
+    """
 
     def __init__(self) -> None:
-        self.state = "unknown"
+        self._reached: dict[str, bool] = {}
+
+    @property
+    def state(self) -> str:
+        """`ok`, `down`, or `unknown` where no client has told anything yet."""
+        if not self._reached:
+            return "unknown"
+        return "ok" if any(self._reached.values()) else "down"
 
     def on_statistics(self, text: str) -> None:
         """A client's own statistics: it is told which brokers it has a connection with."""
-        brokers = orjson.loads(text).get("brokers", {}).values()
-        self.state = "ok" if any(one.get("state") in ("UP", "UPDATE") for one in brokers) else "down"
+        told = orjson.loads(text)
+        states = [one.get("state") for one in told.get("brokers", {}).values()]
+        self.tell(str(told.get("name")), any(one in ("UP", "UPDATE") for one in states))
+
+    def tell(self, client: str, reached: bool) -> None:
+        """Whether a client reaches a broker now."""
+        before = self.state
+        self._reached[client] = reached
+        if self.state != before:
+            _LOG.warning("kafka_state", state=self.state)
 
     def on_error(self, error: KafkaError) -> None:
         """A client's error; it goes on by itself."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and self.state != "down":
-            self.state = "down"
-            _LOG.warning("kafka_is_down", reason=error.str())
-        else:
-            _LOG.info("kafka_error", reason=error.str())
+        _LOG.info("kafka_error", reason=error.str())
 
 
 def ensure_topics(common: dict[str, Any], topics: Sequence[str]) -> None:
@@ -117,7 +132,7 @@ class Sender:
             "partitioner": "murmur2_random",
         }
         self._producer = Producer(self._config)
-        self._trouble: KafkaError | None = None
+        self._sending = threading.Lock()  # what is given up is all that is on its way, so it is one thread's alone
 
     def tell(self, events: Sequence[OutboxEvent]) -> list[int]:
         """Send events of the outbox; the sequences of those that have arrived. Raises Unavailable where none has.
@@ -135,15 +150,16 @@ class Sender:
             for event in events
         ]
         arrived: set[int] = set()
+        troubles: list[KafkaError] = []
         while rest and (not arrived or time.monotonic() < until_s):
             firsts: dict[bytes, _Outgoing] = {}
             for one in rest:
                 firsts.setdefault(one.key, one)
-            came = self._deliver(self._topics.events, list(firsts.values()), until_s)
+            came = self._deliver(self._topics.events, list(firsts.values()), until_s, troubles)
             arrived |= came
             stopped = {key for key, one in firsts.items() if one.sequence not in came}
             rest = [one for one in rest if one.key not in stopped and one.sequence not in came]
-        return self._told(events, arrived)
+        return _told(len(events), arrived, troubles)
 
     def publish(self, events: Sequence[SetAsideEvent]) -> list[int]:
         """Send set-aside messages as they came, with the reason, to the dead-letter topic. Raises as `tell`.
@@ -163,8 +179,10 @@ class Sender:
                 value = b""
                 headers.append(("body", b"left out, as it is too large; the store has it"))
             messages.append(_Outgoing(event.sequence, event.key.encode(), value, headers))
+        troubles: list[KafkaError] = []
         until_s = time.monotonic() + self._delivery_s
-        return self._told(events, self._deliver(self._topics.dead_letter, messages, until_s))
+        arrived = self._deliver(self._topics.dead_letter, messages, until_s, troubles)
+        return _told(len(events), arrived, troubles)
 
     def poll(self) -> int:
         """Let the client tell its state; 0, so that there is a rest."""
@@ -175,43 +193,47 @@ class Sender:
         """Wait for what is on its way."""
         self._producer.flush(self._delivery_s)
 
-    def _told(self, events: Sequence[OutboxEvent] | Sequence[SetAsideEvent], arrived: set[int]) -> list[int]:
-        if events and not arrived:
-            reason = "it does not answer" if self._trouble is None else self._trouble.str()
-            raise Unavailable(f"Kafka took none of {len(events)} events: {reason}")
-        return sorted(arrived)
-
-    def _deliver(self, topic: str, messages: Sequence[_Outgoing], until_s: float) -> set[int]:
-        """Send messages and wait; the sequences of those that have arrived."""
+    def _deliver(
+        self, topic: str, messages: Sequence[_Outgoing], until_s: float, troubles: list[KafkaError]
+    ) -> set[int]:
+        """Send messages and wait; the sequences of those that have arrived. What was refused joins the troubles."""
         arrived: set[int] = set()
-        self._trouble = None
+
+        def meet(error: KafkaError, sequence: int) -> None:
+            if error.code() not in _GIVEN_UP:
+                troubles.append(error)
+                _LOG.warning("kafka_refused", topic=topic, sequence=sequence, reason=error.str())
 
         def note(sequence: int) -> Callable[[KafkaError | None, KafkaMessage], None]:
             def on_delivery(error: KafkaError | None, _message: KafkaMessage) -> None:
                 if error is None:
                     arrived.add(sequence)
                 else:
-                    self._meet(error, topic, sequence)
+                    meet(error, sequence)
 
             return on_delivery
 
-        for one in messages:
-            try:
-                self._producer.produce(topic, one.value, one.key, headers=one.headers, on_delivery=note(one.sequence))
-            except KafkaException as error:  # one that is too large for the client itself
-                self._meet(error.args[0], topic, one.sequence)
-        if self._producer.flush(max(until_s - time.monotonic(), 0.0)):
-            # What is still on its way is given up, so that it can't arrive behind what is sent anew.
-            self._producer.purge()
-            self._producer.flush(1)
-        if self._trouble is not None and self._trouble.fatal():  # this client can't send any more
-            self._producer = Producer(self._config)
+        with self._sending:
+            for one in messages:
+                noted = note(one.sequence)
+                try:
+                    self._producer.produce(topic, one.value, one.key, headers=one.headers, on_delivery=noted)
+                except KafkaException as error:  # one that is too large for the client itself
+                    meet(error.args[0], one.sequence)
+            if self._producer.flush(max(until_s - time.monotonic(), 0.0)):
+                # What is still on its way is given up, so that it can't arrive behind what is sent anew.
+                self._producer.purge()
+                self._producer.flush(1)
+            if any(one.fatal() for one in troubles):  # this client can't send any more
+                self._producer = Producer(self._config)
         return arrived
 
-    def _meet(self, error: KafkaError, topic: str, sequence: int) -> None:
-        if error.code() not in _GIVEN_UP:
-            self._trouble = error
-            _LOG.warning("kafka_refused", topic=topic, sequence=sequence, reason=error.str())
+
+def _told(count: int, arrived: set[int], troubles: Sequence[KafkaError]) -> list[int]:
+    """What has arrived, in order. Raises Unavailable where nothing of something has."""
+    if count and not arrived:
+        raise Unavailable(f"Kafka took none of {count} events: {troubles[-1].str() if troubles else 'no answer'}")
+    return sorted(arrived)
 
 
 class EventConsumer:
@@ -279,9 +301,8 @@ class EventConsumer:
         try:
             ensure_topics(self._common, [self._topics.events, self._topics.account, self._topics.dead_letter])
         except Unavailable:
-            self._link.state = "down"
+            self._link.tell("admin", False)
             raise
-        self._link.state = "ok"
         self._consumer = Consumer(self._config)
         self._consumer.subscribe([self._topics.events, self._topics.account])
         return self._consumer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import secrets
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -292,3 +293,33 @@ def test_a_broker_that_is_gone_is_told_within_the_time_of_delivery(kafka: KafkaS
     with pytest.raises(Unavailable):
         sender.tell([outbox(1, "home1"), outbox(2, "home1"), outbox(3, "home2")])
     assert time.monotonic() - began < WAIT_S
+
+
+def test_kafka_is_there_as_long_as_one_client_reaches_it() -> None:
+    """Brokers close connections that have nothing to say: that is no trouble."""
+    link = Link()
+    assert link.state == "unknown"
+    told = '{"name": "%s", "brokers": {"a:9092/1": {"state": "%s"}, "b:9092/2": {"state": "%s"}}}'
+    link.on_statistics(told % ("producer", "UP", "DOWN"))
+    link.on_statistics(told % ("consumer", "UP", "UP"))
+    assert link.state == "ok"
+    link.on_statistics(told % ("producer", "INIT", "DOWN"))
+    assert link.state == "ok"
+    link.on_statistics(told % ("consumer", "CONNECT", "DOWN"))
+    assert link.state == "down"
+    link.on_statistics(told % ("consumer", "DOWN", "UP"))
+    assert link.state == "ok"
+
+
+def test_one_who_gives_up_does_not_give_up_what_another_sends(side: Side) -> None:
+    """The relay and the undertaker share a sender."""
+    sender = Sender(side.common, side.topics)
+    large = [outbox(number, f"home{number}", filling="x" * 100_000) for number in range(60)]
+    threads = [
+        threading.Thread(target=sender.tell, args=([one for one in large if one.sequence % 4 == i],)) for i in range(4)
+    ]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(side.read(side.topics.events, 60)) == 60
