@@ -22,8 +22,9 @@ from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.api.statistics import factor_of
 from statistics_manager_service.core.blocks import Readings
 from statistics_manager_service.core.correction import Verdict
+from statistics_manager_service.core.profiles import unpack_days
 from statistics_manager_service.core.readings import UNKNOWN_LENGTH, Int64
-from statistics_manager_service.core.units import US_PER_S
+from statistics_manager_service.core.units import MILLI, QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.services.access import Caller, require_settings
 from statistics_manager_service.services.exporting import Export, opened_export
 from statistics_manager_service.services.ports import Channel, Store
@@ -58,8 +59,8 @@ _READINGS = pa.schema(
 async def export_household(
     request: Request, household: str, who: Annotated[Caller, Depends(caller)]
 ) -> StreamingResponse:
-    """Settings, meters, meter events, device tokens (without their secrets), readings with their verdicts, and the
-    values that corrections have replaced.
+    """Settings, meters, meter events, device tokens (without their secrets), readings with their verdicts, the values
+    that corrections have replaced, and all forecasts.
 
     Each Parquet file of readings has the form that `POST /readings` takes. A device's token can't have it.
     """
@@ -90,6 +91,7 @@ def _written(store: Store, household: str) -> IO[bytes]:
                 with archive.open(f"readings/{name}", "w", force_zip64=True) as sink:
                     _write_readings(sink, export, channel)
                 _write_revisions(archive, f"revisions/{name}", export, channel)
+            _write_forecasts(archive, export)
     except BaseException:
         file.close()
         raise
@@ -106,6 +108,28 @@ def _documents(export: Export) -> dict[str, Any]:
         ],
         "tokens.json": [token_json(one) for one in export.tokens],
     }
+
+
+def _write_forecasts(archive: zipfile.ZipFile, export: Export) -> None:
+    """Each issue of a forecast: the energy of its quarter-hours, Wh."""
+    rows = export.forecasts()
+    if not rows:
+        return
+    days = unpack_days([row.body for row in rows])
+    known = np.broadcast_to(days.measured_s > 0, days.energy_milliwh.shape)
+    row_of, slot = np.nonzero(known)
+    day, issued_us = (np.array([getattr(row, name) for row in rows], np.int64) for name in ("day", "issued_us"))
+    table = pa.table(
+        {
+            "measure": pa.array([rows[i].measure for i in row_of.tolist()]).dictionary_encode(),
+            "source": pa.array([rows[i].source for i in row_of.tolist()]).dictionary_encode(),
+            "issued_at": pa.array(issued_us[row_of], _INSTANT),
+            "at": pa.array(day[row_of] * US_PER_DAY + slot * QUARTER_US, _INSTANT),
+            "energy_wh": pa.array(days.energy_milliwh[known] / MILLI),
+        }
+    )
+    with archive.open("forecasts.parquet", "w", force_zip64=True) as sink:
+        pa.parquet.write_table(table, sink)
 
 
 def _write_readings(sink: IO[bytes], export: Export, channel: Channel) -> None:

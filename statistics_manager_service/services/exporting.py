@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from statistics_manager_service.core.blocks import Readings, unpack_blocks
 from statistics_manager_service.core.grid import block_of
+from statistics_manager_service.services.forecast_rows import ForecastRow
+from statistics_manager_service.services.forecasting import MEASURE
 from statistics_manager_service.services.homes import known_household
 from statistics_manager_service.services.ports import (
     Channel,
@@ -21,6 +23,7 @@ from statistics_manager_service.services.ports import (
 
 _BLOCKS_AT_ONCE = 256
 _END_US = 2**62
+_LAST_DAY = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class Export:
             high = min(low + _BLOCKS_AT_ONCE - 1, last)
             blocks = self.view.blocks(channel.household_no, channel.channel_no, low, high)
             yield from unpack_blocks([block.body for block in blocks])
+
+    def forecasts(self) -> list[ForecastRow]:
+        """All issues of forecasts, a row for each UTC day, the newest issue last."""
+        return self.view.forecasts(self.household.household_no, MEASURE, 0, _LAST_DAY, _END_US)
 
     def revisions(self, channel: Channel) -> list[Revision]:
         """The values that corrections have replaced."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from decimal import Decimal
 from typing import Any
@@ -113,3 +114,17 @@ def test_energy_of_unknown_length_can_be_exported_and_read_again(each_home: Home
     told = {"meter": "grid", "quantity": "energy_import", "unit": "kWh", "interval": "unknown"}
     other.post({**told, "at": [one.replace(" ", "T") for one in at], "value": value})
     assert other.values(group_by="15_mins") == each_home.values(group_by="15_mins")
+
+
+def test_an_export_holds_each_issue_of_a_forecast(each_home: Home) -> None:
+    query = {"user_id": each_home.id, "start_date": "2024-05-10", "delivery_time": 15}
+    assert each_home.api.call("POST", "/mock-consumption-curve-producer", params=query).status_code == 201
+    until = time.monotonic() + 20
+    while "forecasts.parquet" not in (found := exported(each_home)):
+        assert time.monotonic() < until, "no forecast was made"
+        time.sleep(0.1)
+    table = found["forecasts.parquet"]
+    told = each_home.api.get(f"{each_home.path}/forecast", {"start": "2024-05-10", "end": "2024-05-11"}).json()
+    assert table.num_rows == 96
+    assert set(table["source"].to_pylist()) == {"mock"}
+    assert round(sum(table["energy_wh"].to_pylist()) / 1000, 6) == told["series"][0]["total"]

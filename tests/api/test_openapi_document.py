@@ -213,11 +213,6 @@ def test_an_operation_that_is_kept_from_strangers_says_so(name: str) -> None:
     assert OPERATIONS[name]["security"] == [{"token": []}]
 
 
-@pytest.mark.parametrize("name", [one for one in ROUTES if "producer" in one])
-def test_what_is_not_built_yet_is_not_promised(name: str) -> None:
-    assert [status for status in OPERATIONS[name]["responses"] if int(status) < 400] == []
-
-
 # --- examples ---------------------------------------------------------------------------------------------------------
 
 

@@ -102,13 +102,13 @@ ROUTES: dict[str, Route] = {
     f"GET {BASE}/carbon-intensity": Route(READ, {"zone": "XA", "start": "2024-05-10", "end": "2024-05-11"}),
     f"POST {BASE}/carbon-intensity": Route(SERVICE, body=INTENSITIES),
     f"POST {BASE}/trigger-computed-forecast-producer": Route(
-        SERVICE, {"user_id": "{household}", "forecast_day": "2024-05-10"}, status=503
+        SERVICE, {"user_id": "{household}", "forecast_day": "2024-05-10"}, status=201
     ),
     f"POST {BASE}/mock-consumption-curve-producer": Route(
-        SERVICE, {"user_id": "{household}", "start_date": "2024-05-10", "delivery_time": "60"}, status=503
+        SERVICE, {"user_id": "{household}", "start_date": "2024-05-10", "delivery_time": "60"}, status=201
     ),
     f"POST {BASE}/users-get-real-data-producer": Route(
-        SERVICE, {"user_id": "{household}", "start_datetime": START}, status=503
+        SERVICE, {"user_id": "{household}", "start_datetime": START}, status=201
     ),
 }
 KEPT_FROM_STRANGERS = [name for name, route in ROUTES.items() if route.allowed != ANYONE]
