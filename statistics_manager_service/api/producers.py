@@ -59,7 +59,7 @@ class CurveQuery(BaseModel):
 
     user_id: UserId
     start_date: Annotated[str, moment("start_date")]
-    delivery_time: int = Field(ge=15, description="Minutes.")
+    delivery_time: int = Field(ge=15, le=1440, description="Minutes.")
 
 
 def _not_before_start(end: str, info: ValidationInfo) -> str:
@@ -109,12 +109,15 @@ async def mock_curve(request: Request, asked: Annotated[CurveQuery, query(CurveQ
     minutes: the length of the curve's intervals."""
     require_service(who)
     services = services_of(request)
-    start_us = parse_moment(asked.start_date, "UTC", "start_date")
-    return _told(
-        await run(
-            services, lambda: services.producers.mock_curve(asked.user_id, start_us, asked.delivery_time), short=False
-        )
-    )
+
+    def put() -> OutboxEvent:
+        # a date is the household's own day; a date-time without an offset is UTC, as everywhere in this API
+        is_date = len(asked.start_date) == _DATE_LENGTH
+        zone = services.households.get(asked.user_id).timezone if is_date else "UTC"
+        start_us = parse_moment(asked.start_date, zone, "start_date")
+        return services.producers.mock_curve(asked.user_id, start_us, asked.delivery_time)
+
+    return _told(await run(services, put, short=False))
 
 
 @router.post(
