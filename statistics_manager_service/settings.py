@@ -81,6 +81,12 @@ class Settings(BaseSettings):
         86_400, gt=0, description="Seconds after which an event that still fails is set aside."
     )
     event_keep_days: float = Field(7, gt=0, description="Days that events stay in the outbox after they were sent.")
+    event_remember_days: float = Field(
+        90,
+        gt=0,
+        description="Days that handled events are known by their ids, so that one that comes again does nothing; "
+        "longer than Kafka keeps messages.",
+    )
     account_manager_endpoint: str | None = Field(
         None, description="Base URL of the account manager. Without it the service knows its own households alone."
     )

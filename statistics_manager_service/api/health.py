@@ -15,25 +15,24 @@ router = APIRouter(tags=["Health"])
 @router.get("/health", summary="Health", response_class=Response)
 async def health(request: Request) -> Response:
     """200 and the state of each dependency; `status` is `ok` or `degraded`. `events`: how many are not yet told, wait
-    for another try, are set aside. No token."""
+    for another try, are set aside; null where that is not known. No token."""
     services = services_of(request)
-    dependencies, events = {"store": "ok"}, None
+    dependencies = {"store": "ok"}
     if services.accounts.state is not None:
         dependencies["account_manager"] = services.accounts.state
     if services.tokens.blacklist is not None:
         dependencies["token_blacklist"] = services.tokens.blacklist.state
     try:
         await run(services, services.store.check)
-        beside = await run(services, services.state_beside)
-        events = beside["events"]
-        if beside["kafka"] is not None:
-            dependencies["kafka"] = beside["kafka"]
     except Unavailable:
         dependencies["store"] = "down"
+    beside = await run(services, services.state_beside)
+    if beside["kafka"] is not None:
+        dependencies["kafka"] = beside["kafka"]
     body = {
         "status": "degraded" if "down" in dependencies.values() else "ok",
         "version": __version__,
         "dependencies": dependencies,
-        "events": events,
+        "events": beside["events"],
     }
     return Response(orjson.dumps(body), media_type="application/json")

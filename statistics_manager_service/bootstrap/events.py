@@ -31,6 +31,7 @@ from statistics_manager_service.services.relaying import (
     Tell,
     Undertaker,
     forget_events,
+    forget_processed,
 )
 from statistics_manager_service.services.working import Duty, Workers
 from statistics_manager_service.settings import Settings
@@ -65,9 +66,15 @@ class InProcess:
         """Hand events over, one after the other, for a while: within the relay's lease; the sequences of those handed
         over. Raises Unavailable where the store is down."""
         until_s = time.monotonic() + LEASE_S / 4
-        told = []
+        told: list[int] = []
         for event in events:
-            self._inbox.take(message_of(body_of(event), f"outbox {event.sequence}", event.aggregate_id.encode()))
+            message = message_of(body_of(event), f"outbox {event.sequence}", event.aggregate_id.encode())
+            try:
+                self._inbox.take(message)
+            except Unavailable:
+                if not told:
+                    raise
+                break  # those before it are told all the same
             told.append(event.sequence)
             if time.monotonic() > until_s:
                 break
@@ -117,32 +124,45 @@ class Running:
         self._leases: list[Lease] = []
         self._closing: list[Callable[[], None]] = []
         self._link: Link | None = None
+        #: Without the relay, events are told by who reads the table's log, and nobody marks them here.
+        self._marks_told = settings.kafka_relay or not settings.kafka_broker_endpoint
         inbox = inbox_of(settings, store, recorder, now_us)
-        duties = [Duty("retries", Retries(store, inbox, self._lease("retries"), now_us).step, _REST_S)]
+        duties = [Duty("forget", _resting(lambda: self._forget(settings)), S_PER_HOUR)]
         if settings.kafka_broker_endpoint:
             duties += self._with_kafka(settings, inbox)
         else:
-            duties += self._relay(settings, InProcess(inbox))
+            duties += [*self._relay(InProcess(inbox)), *self._retries(inbox)]
         if extra and settings.forecast_daily:
             duties.append(daily_forecasts(settings, store, self._lease("forecasts"), now_us))
         self._workers = Workers(duties, self._finish)
         self.start, self.stop = self._workers.start, self._workers.stop
 
     def state(self) -> dict[str, Any]:
-        """What health tells of it: Kafka's state where there is one, and how many events are where. Raises
-        Unavailable."""
-        with self._store.reading() as view:
-            counts = view.event_counts()._asdict()
-        return {"kafka": None if self._link is None else self._link.state, "events": counts}
+        """What health tells of it: Kafka's state where there is one, and how many events are where: None where the
+        store is down, and of the untold ones where nobody marks them."""
+        kafka = None if self._link is None else self._link.state
+        try:
+            with self._store.reading() as view:
+                counts: dict[str, int | None] = view.event_counts()._asdict()
+        except Unavailable:
+            return {"kafka": kafka, "events": None}
+        return {"kafka": kafka, "events": counts if self._marks_told else {**counts, "untold": None}}
 
     def _lease(self, name: str) -> Lease:
         lease = Lease(self._store, name, self._holder, self._now_us)
         self._leases.append(lease)
         return lease
 
-    def _relay(self, settings: Settings, tell: Tell) -> list[Duty]:
-        relay = Relay(self._store, tell, self._lease("relay"), self._now_us, settings.event_keep_days)
-        return [Duty("relay", relay.step, _REST_S), Duty("forget", _resting(relay.forget), S_PER_HOUR)]
+    def _relay(self, tell: Tell) -> list[Duty]:
+        return [Duty("relay", Relay(self._store, tell, self._lease("relay"), self._now_us).step, _REST_S)]
+
+    def _retries(self, inbox: Inbox) -> list[Duty]:
+        return [Duty("retries", Retries(self._store, inbox, self._lease("retries"), self._now_us).step, _REST_S)]
+
+    def _forget(self, settings: Settings) -> None:
+        now_us = self._now_us()
+        forget_events(self._store, now_us - round(settings.event_keep_days * US_PER_DAY), untold=not self._marks_told)
+        forget_processed(self._store, now_us - round(settings.event_remember_days * US_PER_DAY))
 
     def _with_kafka(self, settings: Settings, inbox: Inbox) -> list[Duty]:
         link = self._link = Link()
@@ -154,12 +174,8 @@ class Running:
         if settings.kafka_consumer:
             consumer = EventConsumer(common, topics, settings.kafka_group, inbox, link)
             self._closing.append(consumer.close)
-            duties.append(Duty("consumer", consumer.step, 0))
-        if settings.kafka_relay:
-            return duties + self._relay(settings, sender.tell)
-        keep_us = round(settings.event_keep_days * US_PER_DAY)
-        forget = _resting(lambda: forget_events(self._store, self._now_us() - keep_us, untold=True))
-        return [*duties, Duty("forget", forget, S_PER_HOUR)]
+            duties += [Duty("consumer", consumer.step, 0), *self._retries(inbox)]
+        return duties + self._relay(sender.tell) if settings.kafka_relay else duties
 
     def _finish(self) -> None:
         for close in self._closing:

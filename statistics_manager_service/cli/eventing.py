@@ -39,17 +39,24 @@ def status() -> None:
     """How many events are not yet told, wait for another try, and are set aside."""
     with existing_store().reading() as view:
         counts = view.event_counts()
-    print(f"{counts.untold} not yet told, {counts.waiting} waiting, {counts.set_aside} set aside")
+    found = settings()
+    is_known = found.kafka_relay or not found.kafka_broker_endpoint  # else another one reads the table's log
+    untold = f"{counts.untold} not yet told, " if is_known else ""
+    print(f"{untold}{counts.waiting} waiting, {counts.set_aside} set aside")
 
 
 @events_app.command("list")
 def list_events() -> None:
-    """The events that are set aside: number, type, household, and why."""
+    """The events that are set aside: number, type, household, and why; and those that wait for another try."""
     with existing_store().reading() as view:
-        found = view.set_aside_events(_MOST_SHOWN)
-    for one in found:
+        set_aside, waiting = view.set_aside_events(_MOST_SHOWN), view.waiting_events(_MOST_SHOWN)
+    for one in set_aside:
         print(_line(f"{one.sequence}  {one.event_type}  {one.key or '-'}  {one.reason}"))
-    print(f"{len(found)} events are set aside", file=typer.get_text_stream("stderr"))
+    for each in waiting:
+        tried = f"waits, tried {each.attempts} times: {each.reason}"
+        print(_line(f"-  {each.event_type}  {each.key or '-'}  {tried}"))
+    told = f"{len(set_aside)} events are set aside, {len(waiting)} wait"
+    print(told, file=typer.get_text_stream("stderr"))
 
 
 @events_app.command("retry")

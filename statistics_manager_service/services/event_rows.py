@@ -76,6 +76,10 @@ class EventRows(Protocol):
         """Set-aside events, oldest first; with `unpublished` those that are not yet in the dead-letter topic."""
         ...
 
+    def waiting_events(self, limit: int) -> list[WaitingEvent]:
+        """Those that wait, in the order in which they came."""
+        ...
+
     def event_counts(self) -> EventCounts:
         """How many there are of each."""
         ...
@@ -98,6 +102,10 @@ class EventWrites(EventRows, Protocol):
 
     def mark_processed(self, event_type: str, event_id: str, at_us: int) -> bool:
         """Mark an event as handled; False where it is already. Of two transactions at once one waits for the other."""
+        ...
+
+    def delete_processed(self, before_us: int) -> int:
+        """Forget what was handled before an instant; how many."""
         ...
 
     def put_waiting(self, event: WaitingEvent) -> None:

@@ -11,6 +11,7 @@ of its key; those of other keys go on. What never can be handled is set aside in
 from __future__ import annotations
 
 import random
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +31,8 @@ _LOG = structlog.get_logger()
 POISON: Final = "unreadable"
 _LONGEST_REASON: Final = 1000
 _DUE_AT_ONCE: Final = 20
+#: No other try is begun after so long: who tries has a lease for it, and may be asked to stop.
+_TRYING_S: Final = 5.0
 
 
 class Outcome(StrEnum):
@@ -96,8 +99,11 @@ class Inbox:
         """Try the waiting events whose time has come; how many. Raises Unavailable where the store is down."""
         with self._store.reading() as view:
             due = view.due_events(self._now_us(), _DUE_AT_ONCE)
-        for one in due:
+        until_s = time.monotonic() + _TRYING_S
+        for count, one in enumerate(due, 1):
             self._retry(one)
+            if time.monotonic() > until_s:
+                return count
         return len(due)
 
     def requeue(self, sequence: int) -> bool:

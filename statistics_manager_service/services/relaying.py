@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from statistics_manager_service.core.units import US_PER_DAY, US_PER_S
+from statistics_manager_service.core.units import US_PER_S
 from statistics_manager_service.services.event_rows import OutboxEvent, SetAsideEvent
 from statistics_manager_service.services.inbox import Inbox
 from statistics_manager_service.services.ports import Store
@@ -51,11 +51,10 @@ class Lease:
 
 
 class Relay:
-    """Tells the events of the outbox, and forgets those told long ago."""
+    """Tells the events of the outbox."""
 
-    def __init__(self, store: Store, tell: Tell, lease: Lease, now_us: Callable[[], int], keep_days: float) -> None:
+    def __init__(self, store: Store, tell: Tell, lease: Lease, now_us: Callable[[], int]) -> None:
         self._store, self._tell, self._lease, self._now_us = store, tell, lease, now_us
-        self._keep_us = round(keep_days * US_PER_DAY)
 
     def step(self) -> int:
         """Tell some events; how many were told. Raises Unavailable where the store or the other side is down."""
@@ -71,10 +70,6 @@ class Relay:
             with self._store.writing() as view:
                 view.mark_told(told, self._now_us())
         return len(told)
-
-    def forget(self) -> int:
-        """Delete events that were told long ago; how many."""
-        return forget_events(self._store, self._now_us() - self._keep_us, untold=False)
 
 
 class Undertaker:
@@ -111,6 +106,12 @@ class Retries:
             if not view.due_events(self._now_us(), 1):
                 return 0
         return self._inbox.retry_due() if self._lease.is_held() else 0
+
+
+def forget_processed(store: Store, before_us: int) -> int:
+    """Forget what was handled before an instant: should it come again, it would be handled again."""
+    with store.writing() as view:
+        return view.delete_processed(before_us)
 
 
 def forget_events(store: Store, before_us: int, *, untold: bool) -> int:

@@ -70,6 +70,12 @@ class EventQueries:
             statement = statement.where(table.c.published_us.is_(None))
         return [SetAsideEvent._make(row) for row in self.connection.execute(statement.limit(limit))]
 
+    def waiting_events(self, limit: int) -> list[WaitingEvent]:
+        """Those that wait, in the order in which they came."""
+        table = schema.waiting_events
+        statement = sa.select(*[table.c[name] for name in WaitingEvent._fields]).order_by(table.c.sequence).limit(limit)
+        return [WaitingEvent._make(row) for row in self.connection.execute(statement)]
+
     def event_counts(self) -> EventCounts:
         """How many there are of each."""
 
@@ -111,6 +117,11 @@ class EventQueries:
         """Mark an event as handled; False where it is already. Of two transactions at once one waits for the other."""
         values = {"event_type": event_type, "event_id": event_id, "processed_us": at_us}
         return self._is_inserted(schema.processed_events, values)
+
+    def delete_processed(self, before_us: int) -> int:
+        """Forget what was handled before an instant; how many."""
+        table = schema.processed_events
+        return self.connection.execute(table.delete().where(table.c.processed_us < before_us)).rowcount
 
     def put_waiting(self, event: WaitingEvent) -> None:
         """Insert; after an attempt, update by event_type and event_id."""

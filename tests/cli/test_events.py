@@ -63,18 +63,24 @@ def test_the_state_tells_how_many_events_are_where(database_url: str) -> None:
         Producers(store, bootstrap.now_us).mock_curve("home1", 1_715_299_200_000_000, 15)
     store.close()
     set_aside(database_url, NOT_READ, unknown(1))
-    assert run(database_url, "events", "status").stdout.startswith("3 not yet told, 0 waiting, ")
+    assert run(database_url, "events", "status").stdout == "3 not yet told, 0 waiting, 1 set aside\n"
+    done = run(database_url, "events", "status", KAFKA_BROKER_ENDPOINT="127.0.0.1:9")
+    assert done.stdout == "0 waiting, 1 set aside\n", "Debezium reads the table's log, and marks nothing"
 
 
 def test_the_list_tells_of_each_set_aside_event_its_household_and_why(database_url: str) -> None:
     done = run(database_url, "events", "list")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "0 events are set aside\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "0 events are set aside, 0 wait\n")
     numbers = set_aside(database_url, NOT_READ, unknown(1))
     done = run(database_url, "events", "list")
     first, second = done.stdout.splitlines()
     assert first.startswith(f"{numbers[0]}  unreadable  home1  the value is no JSON")
     assert second.startswith(f"{numbers[1]}  {MOCK_CURVE}  home1  ")
-    assert done.stderr == "2 events are set aside\n"
+    assert done.stderr == "2 events are set aside, 0 wait\n"
+    assert run(database_url, "events", "retry", str(numbers[1])).returncode == 0
+    done = run(database_url, "events", "list")
+    assert done.stdout.splitlines()[1] == (f"-  {MOCK_CURVE}  home1  waits, tried 0 times: asked for by the operator")
+    assert done.stderr == "1 events are set aside, 1 wait\n"
 
 
 def test_an_event_is_one_line_of_the_list_whatever_a_sender_put_into_it(database_url: str) -> None:

@@ -86,7 +86,7 @@ def main(told: dict[str, Any]) -> None:
     leases = {name: Lease(store, name, holder, now_us) for name in ("relay", "retries", "dead-letter")}
     workers = Workers(
         [
-            Duty("relay", Relay(store, sender.tell, leases["relay"], now_us, 7).step, 0.1),
+            Duty("relay", Relay(store, sender.tell, leases["relay"], now_us).step, 0.1),
             Duty("retries", Retries(store, inbox, leases["retries"], now_us).step, 0.1),
             Duty("dead-letter", Undertaker(store, sender.publish, leases["dead-letter"], now_us).step, 0.1),
             Duty("consumer", consumer.step, 0),

@@ -8,12 +8,13 @@ import uuid
 import pytest
 import sqlalchemy as sa
 from measured import Clock
-from taking import NOTE, Noting, Taking, body, down, message, unreadable
+from taking import NOTE, SECOND_US, Noting, Taking, body, down, message, unreadable
 
 from statistics_manager_service.errors import BadInput, NotFound, Unavailable
 from statistics_manager_service.events.wire import message_of
 from statistics_manager_service.observability import CORRELATION_ID
 from statistics_manager_service.services.inbox import Backoff, Inbox, Outcome
+from statistics_manager_service.services.relaying import forget_processed
 from statistics_manager_service.storage.database import SqlStore, open_engine
 
 
@@ -284,3 +285,22 @@ def test_a_waiting_event_that_comes_again_is_not_given_more_time(taking: Taking)
         assert taking.inbox.take(message(1)) is Outcome.WAITING
     assert taking.inbox.retry_due() == 1
     assert taking.set_aside()[0].reason.startswith("it failed 2 times")
+
+
+def test_what_was_handled_is_known_until_it_is_forgotten(taking: Taking) -> None:
+    taking.inbox.take(message(1))
+    taking.wait(10)
+    taking.inbox.take(message(2))
+    assert forget_processed(taking.store, taking.clock() - 5 * SECOND_US) == 1
+    assert [taking.inbox.take(message(number)) for number in (1, 2)] == [Outcome.HANDLED, Outcome.DUPLICATE]
+    assert taking.numbers() == [1, 2, 1]
+
+
+def test_those_that_wait_are_listed_in_the_order_in_which_they_came(taking: Taking) -> None:
+    taking.handler.failures[None] = down("it is down")
+    for number, key in ((1, "b"), (2, "a"), (3, "b")):
+        taking.inbox.take(message(number, key))
+    with taking.store.reading() as view:
+        found = [(one.event_id, one.key, one.attempts, one.reason) for one in view.waiting_events(10)]
+    behind = "an earlier event of the household waits"
+    assert found == [("id1", "b", 1, "it is down"), ("id2", "a", 1, "it is down"), ("id3", "b", 0, behind)]

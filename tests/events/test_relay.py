@@ -62,7 +62,7 @@ def untold(store: SqlStore) -> list[int]:
 
 def relay_of(store: SqlStore, ear: Ear, clock: Clock, holder: str = "first") -> tuple[Relay, Lease]:
     lease = Lease(store, "relay", holder, clock)
-    return Relay(store, ear, lease, clock, 7), lease
+    return Relay(store, ear, lease, clock), lease
 
 
 def test_events_are_told_in_the_order_in_which_they_were_put(store: SqlStore, clock: Clock) -> None:
@@ -177,10 +177,10 @@ def test_events_told_long_ago_are_forgotten_and_untold_ones_kept(store: SqlStore
     ear.hears = lambda number: number == 1
     relay.step()
     clock.now_us += 7 * DAY_US
-    assert relay.forget() == 0
+    assert forget_events(store, clock() - 7 * DAY_US, untold=False) == 0
     clock.now_us += 1
     put(store, clock, 3)
-    assert relay.forget() == 1
+    assert forget_events(store, clock() - 7 * DAY_US, untold=False) == 1
     assert untold(store) == [2, 3]
     assert forget_events(store, clock() - 7 * DAY_US, untold=True) == 1  # as where Debezium tells them
     assert untold(store) == [3]
@@ -223,7 +223,7 @@ def test_without_a_broker_events_are_handed_to_their_handlers_and_a_failing_one_
     calls: list[int] = []
     failing = [1]
     inbox = inbox_of(store, clock, calls, failing)
-    relay = Relay(store, InProcess(inbox), Lease(store, "relay", "first", clock), clock, 7)
+    relay = Relay(store, InProcess(inbox), Lease(store, "relay", "first", clock), clock)
     retries = [Retries(store, inbox, Lease(store, "retries", holder, clock), clock) for holder in ("first", "second")]
     put(store, clock, 0, 1, 2)
     put(store, clock, 3, household="home2")
