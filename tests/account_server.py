@@ -22,6 +22,10 @@ class AccountServer(UpstreamServer):
         super().__init__()
         self.users: dict[str, dict[str, Any]] = {}
         self.strict = strict
+        self.answers_as_always()
+
+    def answers_as_always(self) -> None:
+        """Answer by its users."""
         self.answers_by("/user", self._user)
         self.answers("/user-list", lambda query, headers: list(self.users.values()))
         self.answers("/list-dongles", lambda query, headers: self._owners("api_key"))
