@@ -38,6 +38,8 @@ STATISTICS_MS: Final = 5_000
 #: A larger message can't be sent where brokers and clients have their defaults (1 MB with its headers).
 _LARGEST_BODY_BYTES: Final = 900_000
 _REST_S: Final = (0.5, 10.0)
+#: Who tells first whether a broker is reached, before any client has told of itself.
+_AT_START: Final = "start"
 _DOWN: Final = "Kafka does not answer at the moment"
 Headers = list[tuple[str, str | bytes | None]]
 #: What a delivery ends in that this side has given up.
@@ -78,6 +80,7 @@ class Link:
         """A client's own statistics: it is told which brokers it has a connection with."""
         told = orjson.loads(text)
         states = [one.get("state") for one in told.get("brokers", {}).values()]
+        self._reached.pop(_AT_START, None)
         self.tell(str(told.get("name")), any(one in ("UP", "UPDATE") for one in states))
 
     def tell(self, client: str, reached: bool) -> None:
@@ -301,8 +304,9 @@ class EventConsumer:
         try:
             ensure_topics(self._common, [self._topics.events, self._topics.account, self._topics.dead_letter])
         except Unavailable:
-            self._link.tell("admin", False)
+            self._link.tell(_AT_START, False)
             raise
+        self._link.tell(_AT_START, True)
         self._consumer = Consumer(self._config)
         self._consumer.subscribe([self._topics.events, self._topics.account])
         return self._consumer

@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 from chaos_worker import EVENT_TYPE, now_us
 from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 from kafka_server import KafkaServer, NoKafka
 from servers import PostgresServer
 
@@ -43,6 +44,12 @@ class Chaos:
         migrate(self.url)
         self.store = SqlStore(open_engine(self.url))
         self.workers: list[subprocess.Popen[bytes]] = []
+        # so many partitions that each of several workers has some, whatever the others have.
+        admin = AdminClient({"bootstrap.servers": kafka.endpoint})
+        topics = [NewTopic(f"{self.prefix}.statistics", 12, 1), NewTopic(f"{self.prefix}.account", 1, 1)]
+        for made in admin.create_topics(topics).values():
+            made.result()
+        self.produced, self.pause_s = 0, 0.1
         with self.store.writing() as view:
             view.connection.execute(sa.text("CREATE TABLE effects (place bigserial primary key, key text, number int)"))
 
@@ -70,7 +77,12 @@ class Chaos:
                     time.sleep(0.2)
                 except sa.exc.IntegrityError:
                     break  # it was committed, and the answer to that lost
-            time.sleep(random.uniform(0, 0.06))
+            self.produced += 1
+            time.sleep(random.uniform(0, 2 * self.pause_s))
+
+    def last(self, seconds: float) -> None:
+        """Let what is still to be produced take so long."""
+        self.pause_s = seconds / max(EVENTS - self.produced, 1)
 
     def send(self, bodies: list[bytes], key: bytes) -> None:
         producer = Producer({"bootstrap.servers": self.kafka.endpoint, "enable.idempotence": True})
@@ -156,6 +168,7 @@ def test_a_thousand_events_are_each_handled_once_whatever_is_killed(
     second.wait()
     visitor = chaos.start_worker()
 
+    chaos.last(30)
     chaos.kafka.kill9()
     time.sleep(2)
     chaos.kafka.start()
