@@ -34,7 +34,7 @@ GROUPINGS: Final = ("15_mins", "hourly", "daily", "weekly", "monthly", "yearly")
 JSON: Final = "application/json"
 #: Values of an answer: some 90 MB of JSON.
 MOST_VALUES: Final = 1_000_000
-#: Forecasts of so many users and buckets are answered within some milliseconds.
+#: So many users and buckets are answered within some milliseconds.
 _FEW_USERS: Final = 4
 _FEW_VALUES: Final = 4_000
 
@@ -133,6 +133,11 @@ def check_size(users: int, asked: Period) -> None:
         raise BadInput.of([Fault("user_ids", why)])
 
 
+def _is_short(users: int, buckets: int) -> bool:
+    """Whether an answer is worked out soon enough that nobody has to wait for it."""
+    return users <= _FEW_USERS and users * buckets <= _FEW_VALUES
+
+
 def _add_historic(one: Endpoint) -> None:
     async def historic(
         request: Request,
@@ -154,7 +159,7 @@ def _add_historic(one: Endpoint) -> None:
                 parts.append(b'{"user_id":' + orjson.dumps(user) + b',"metrics":' + metrics + b"}")
             return b"[" + b",".join(parts) + b"]"
 
-        return Response(await run(services, answer), media_type=JSON)
+        return Response(await run(services, answer, short=_is_short(len(ids), len(over.labels_us))), media_type=JSON)
 
     async def last(
         request: Request, asked: Annotated[UsersQuery, query(UsersQuery)], who: Annotated[Caller, Depends(caller)]
@@ -172,7 +177,7 @@ def _add_historic(one: Endpoint) -> None:
                 items.append({"user_id": user, "timestamp": _label(at_us), "value": value, "units": one.units})
             return orjson.dumps(items)
 
-        return Response(await run(services, answer), media_type=JSON)
+        return Response(await run(services, answer, short=_is_short(len(ids), 1)), media_type=JSON)
 
     item = {"timestamp": "2024-01-01T00:00:00Z", "value": 412.5, "units": one.units, "slot_number": 1}
     router.add_api_route(
@@ -243,7 +248,7 @@ async def power_consumed_real(
         real = FlexiHome(services.store).taken(asked.user_id, over)
         return b"[" + _curves(asked.user_id, over.labels_us, None, real) + b"]"
 
-    return Response(await run(services, answer), media_type=JSON)
+    return Response(await run(services, answer, short=_is_short(1, len(over.labels_us))), media_type=JSON)
 
 
 @router.get(
@@ -271,5 +276,4 @@ async def forecast_vs_real(
         found = FlexiHome(services.store).beside(ids, over, as_of_us)
         return b"[" + b",".join(_curves(user, over.labels_us, *curves) for user, *curves in found) + b"]"
 
-    is_short = len(ids) <= _FEW_USERS and len(ids) * len(over.labels_us) <= _FEW_VALUES
-    return Response(await run(services, answer, short=is_short), media_type=JSON)
+    return Response(await run(services, answer, short=_is_short(len(ids), len(over.labels_us))), media_type=JSON)

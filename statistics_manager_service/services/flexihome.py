@@ -14,7 +14,7 @@ from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.services.asking import Newest, newest_of
 from statistics_manager_service.services.forecasting import MEASURE, forecast_between
 from statistics_manager_service.services.homes import known_household, known_households
-from statistics_manager_service.services.measuring import Column, Measurer
+from statistics_manager_service.services.measuring import Column, Measurer, columns_of_each, needed
 from statistics_manager_service.services.ports import Household, ReadView, Store
 from statistics_manager_service.services.totals import Totals
 
@@ -43,12 +43,14 @@ class FlexiHome:
         """Each user's measure over the period; None where the user has no data. Raises NotFound."""
         with self._store.reading() as view:
             households = known_households(view, users)
-            for household in households:
-                channels = view.channels(household.household_no)
-                column = None
-                if any(channel.first_us is not None for channel in channels):
-                    column = Measurer(Totals(view, period.calendar.edges_us), channels).column(measure, None)
-                yield household.id, column
+            channels = view.channels_of([one.household_no for one in households])
+            homes = [channels[one.household_no] for one in households]
+            totals = Totals(view, period.calendar.edges_us)
+            totals.fetch([one for home in homes for one in needed(home, [measure], None)])
+            columns = columns_of_each(totals, homes, measure, None)
+        for household, home, column in zip(households, homes, columns, strict=True):
+            has_data = any(one.first_us is not None for one in home)
+            yield household.id, column if has_data else None
 
     def beside(
         self, users: Sequence[str], period: Period, as_of_us: int | None
@@ -76,13 +78,14 @@ class FlexiHome:
         """Each user's newest value of a quantity; None where there is none. Raises NotFound."""
         with self._store.reading() as view:
             households = known_households(view, users)
-            for household in households:
-                found = [
-                    one
-                    for one in newest_of(view.channels(household.household_no))
-                    if one.channel.quantity == quantity and one.channel.kind is kind
-                ]
-                yield household.id, max(found, key=lambda one: one.at_us, default=None)
+            channels = view.channels_of([one.household_no for one in households])
+        for household in households:
+            found = [
+                one
+                for one in newest_of(channels[household.household_no])
+                if one.channel.quantity == quantity and one.channel.kind is kind
+            ]
+            yield household.id, max(found, key=lambda one: one.at_us, default=None)
 
 
 def _taken(view: ReadView, household: Household, period: Period) -> Float64 | None:
