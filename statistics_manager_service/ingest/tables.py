@@ -86,9 +86,10 @@ def decode_parquet(body: bytes) -> Decoded:
         _check_columns(schema)
         # as dictionaries: a page of some bytes can name one long text in each of its rows
         texts = [one.name for one in schema if is_text(one.type) and one.name != _VERDICT]
-        file = pa.parquet.ParquetFile(io.BytesIO(body), read_dictionary=texts)
+        # by this thread alone: threads that read such a file at once have been seen to end the process
+        file = pa.parquet.ParquetFile(io.BytesIO(body), read_dictionary=texts, pre_buffer=False)
         _check_size(file.metadata)
-        table = file.read([name for name in schema.names if name != _VERDICT])
+        table = file.read([name for name in schema.names if name != _VERDICT], use_threads=False)
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInput.of([Fault("body", f"this is no Parquet file: {str(error)[:200]}")]) from error

@@ -201,7 +201,7 @@ class Broken:
 
 
 @pytest.mark.parametrize(
-    "path", ["/households/home1", "/trigger-computed-forecast-producer?user_id=a&forecast_day=2024-05-10"]
+    "path", ["/households/home1", "/mock-consumption-curve-producer?user_id=a&start_date=2024-05-10&delivery_time=60"]
 )
 def test_what_nobody_foresaw_is_told_in_the_one_shape_and_without_its_text(path: str) -> None:
     services = build(Settings(database_url="sqlite://", jwt_sign_key="k" * 64, trust_unauthenticated=True))

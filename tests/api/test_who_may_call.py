@@ -76,7 +76,7 @@ ROUTES: dict[str, Route] = {
     f"GET {BASE}/households/{{household}}/statistics": Route(READ, ASKED),
     f"GET {BASE}/households/{{household}}/last": Route(READ),
     f"GET {BASE}/households/{{household}}/forecast": Route(READ, {"start": START, "end": END}),
-    f"GET {BASE}/households/{{household}}/forecast-accuracy": Route(READ, {"start": START, "end": END}),
+    f"GET {BASE}/households/{{household}}/forecast-accuracy": Route(READ),
     f"GET {BASE}/households/{{household}}/export": Route(SETTINGS),
     f"GET {BASE}/households/{{household}}/summary": Route(READ),
     f"GET {BASE}/households/{{household}}/meters": Route(READ),
