@@ -1,4 +1,4 @@
-"""Withdrawn tokens, as clients see them: refused soon after they are listed, and what happens while the list is gone."""
+"""Withdrawn tokens, as clients see them: refused soon after they are listed; what happens while the list is gone."""
 
 from __future__ import annotations
 
