@@ -20,10 +20,12 @@ from servers import PostgresServer, RunningService
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "api"))
 
 from homes import Api, Home
+from influx_server import InfluxServer, Point
+from measured import us
 
 from statistics_manager_service.storage.database import open_engine
 
-WAIT_S = 40
+WAIT_S = 90
 
 
 def eventually(look: Callable[[], Any], what: str) -> Any:
@@ -155,6 +157,23 @@ def test_a_forecast_goes_the_same_way(relayed: System) -> None:
     kwh = eventually(lambda: relayed.forecast_kwh(home, "2024-05-09"), "forecast")
     mean = sum(float(relayed.real_kwh(home, day) or 0) for day in days) / len(days)
     assert mean / 2 < kwh < mean * 2
+
+
+def test_telemetry_goes_from_influxdb_by_outbox_and_topic_to_what_rest_shows(
+    kafka: KafkaServer, tmp_path: pathlib.Path
+) -> None:
+    start_ns = us("2023-01-01") * 1000
+    with InfluxServer() as influx:
+        influx.points = [
+            Point("key1", "energyImported", start_ns + n * 3_600 * 10**9, 1_000 + n * n) for n in range(25)
+        ]
+        url = f"sqlite:///{tmp_path / 's.sqlite3'}"
+        with System(kafka, url, KAFKA_RELAY="true", **influx.settings()) as system:
+            home = Home(system.api, api_key="key1", register_unit="Wh")
+            query = {"user_id": home.id, "start_datetime": "2023-01-01", "end_datetime": "2023-01-02"}
+            assert system.api.call("POST", "/users-get-real-data-producer", params=query).status_code == 201
+            assert eventually(lambda: system.real_kwh(home, "2023-01-01"), "telemetry") == 0.58
+            assert system.messages("statistics", 1)[0][0] == home.id.encode()
 
 
 def test_what_can_not_be_handled_is_found_in_the_dead_letter_topic_and_in_health(relayed: System) -> None:
