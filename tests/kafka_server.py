@@ -15,13 +15,11 @@ from confluent_kafka.admin import AdminClient
 from servers import free_port
 
 VERSION = "3.9.1"
-ARTIFACTS = pathlib.Path(__file__).resolve().parent.parent / "build" / f"kafka-{VERSION}"
+BUILD = pathlib.Path(__file__).resolve().parent.parent / "build"
 WAIT_S = 60
-_POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
-<modelVersion>4.0.0</modelVersion><groupId>tests</groupId><artifactId>broker</artifactId><version>1</version>
-<dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
-</dependencies></project>
+_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+<modelVersion>4.0.0</modelVersion><groupId>tests</groupId><artifactId>tests</artifactId><version>1</version>
+<dependencies>{dependencies}</dependencies></project>
 """
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
@@ -45,31 +43,40 @@ class NoKafka(Exception):
     """A part that the broker needs is not on this machine."""
 
 
-def artifacts() -> pathlib.Path:
-    """The folder of the broker's jars, fetched once. Raises NoKafka."""
+def artifacts(name: str, *coordinates: str) -> pathlib.Path:
+    """The folder of some jars and all that they need, fetched once. Raises NoKafka.
+
+    coordinates: of each, group:artifact:version.
+    """
     for program, package in (("java", "a Java 17 runtime"), ("mvn", "Maven")):
         if shutil.which(program) is None:
             raise NoKafka(f"the tests on a real Kafka broker need {package}: there is no {program} on the path")
-    ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    with (ARTIFACTS / "lock").open("w") as lock:  # several test processes may come at once
+    tags = ("groupId", "artifactId", "version")
+    told = [
+        "".join(f"<{tag}>{part}</{tag}>" for tag, part in zip(tags, one.split(":"), strict=True)) for one in coordinates
+    ]
+    pom = _POM.format(dependencies="".join(f"<dependency>{one}</dependency>" for one in told))
+    folder = BUILD / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:  # several test processes may come at once
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = ARTIFACTS / "done"
+        done = folder / "done"
         if not done.exists():
-            (ARTIFACTS / "pom.xml").write_text(_POM)
-            command = ["mvn", "-q", "-B", "-f", str(ARTIFACTS / "pom.xml"), "dependency:copy-dependencies"]
-            command += ["-DincludeScope=runtime", f"-DoutputDirectory={ARTIFACTS / 'lib'}"]
+            (folder / "pom.xml").write_text(pom)
+            command = ["mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies"]
+            command += ["-DincludeScope=runtime", f"-DoutputDirectory={folder / 'lib'}"]
             fetched = subprocess.run(command, capture_output=True, text=True, check=False)
             if fetched.returncode:
-                raise NoKafka(f"Maven could not fetch the broker: {fetched.stdout[-500:]}")
+                raise NoKafka(f"Maven could not fetch {name}: {fetched.stdout[-500:]}")
             done.touch()
-    return ARTIFACTS / "lib"
+    return folder / "lib"
 
 
 class KafkaServer:
     """A broker, our child, on a free port of 127.0.0.1. It keeps its data when it is killed and started again."""
 
     def __init__(self) -> None:
-        self.jars = f"{artifacts()}/*"
+        self.jars = f"{artifacts(f'kafka-{VERSION}', f'org.apache.kafka:kafka_2.13:{VERSION}')}/*"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="statistics-kafka-"))
         self.port = free_port()
         self.properties = self.folder / "server.properties"
