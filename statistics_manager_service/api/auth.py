@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.concurrency import run_in_threadpool
 
 from statistics_manager_service.services.access import Caller
 from statistics_manager_service.services.app import AppServices
 
+#: Threads for that: whoever is known already needs the others.
+_VERIFYING: Final = CapacityLimiter(16)
 #: For the OpenAPI document, so that its page lets people authorize; the header itself is read below.
 _TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="A JWT, or a device token.")
 
@@ -32,4 +34,4 @@ async def caller_of(services: AppServices, header: str | None) -> Caller:
     if known is not None:
         return known
     # a new token may need its issuer's keys from far away, or a store's answer: others must not wait for that
-    return await run_in_threadpool(services.tokens.caller, header)
+    return await to_thread.run_sync(services.tokens.caller, header, limiter=_VERIFYING)

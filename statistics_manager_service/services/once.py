@@ -42,7 +42,7 @@ class AskedOnce(Generic[Key, Value]):
         theirs: dict[Key, Future[Value]] = {}
         with self._lock:
             now_s = self._clock_s()
-            for key in keys:
+            for key in dict.fromkeys(keys):
                 kept = self._kept.get(key)
                 if kept is not None and now_s - kept[0] < self._kept_s:
                     found[key] = kept[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 from blacklist_tables import TokenTable
 from homes import WRITE, Api, Home, channel, expect_error
+from measured import open_store, put_home
 from servers import NoPostgres, PostgresServer, RunningService
 from upstream_server import wait_until
 
@@ -155,6 +157,29 @@ def test_tokens_are_refused_with_503_while_it_is_down_and_taken_when_it_is_back(
         assert home.api.get("/health", token=None).json()["dependencies"]["token_blacklist"] == "down"
         own_postgres.start()
         wait_until(lambda: ask(0) == 200, 40)
+
+
+def test_a_list_that_says_nothing_holds_up_nobody_who_is_known(
+    postgres: PostgresServer, tmp_path: pathlib.Path
+) -> None:
+    url = postgres.create_database()  # each answer of this store takes a thread
+    with socket.socket() as deaf, ThreadPoolExecutor(60) as pool:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        found = settings(tmp_path, f"postgresql://u@127.0.0.1:{deaf.getsockname()[1]}/x", DATABASE_URL=url)
+        with RunningService(found) as service:
+            api = Api(service)
+            put_home(open_store(url), "home1")
+            device = bootstrap.device_tokens_of(open_store(url))
+            text, _ = device.create("home1", may_write=True, label="", lifetime_days=None)
+            assert api.get("/health", token=None).status_code == 200
+            waiting = [pool.submit(api.get, "/households/home1") for _ in range(60)]
+            time.sleep(0.3)
+            assert api.get("/health", token=None).status_code == 200
+            pending = sum(not one.done() for one in waiting)
+            assert {one.result().status_code for one in waiting} == {503}
+            assert pending == 60  # so the list was still waited for when the store had answered
+            assert api.get("/households/home1", token=text).status_code == 200
 
 
 def test_or_tokens_are_accepted_while_it_is_down_where_that_is_wished(

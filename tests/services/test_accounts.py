@@ -423,6 +423,11 @@ def test_a_failure_is_not_kept() -> None:
     assert once.ask(["a"], lambda some: dict.fromkeys(some, 5)) == {"a": 5}
 
 
+def test_a_key_that_stands_twice_is_asked_for_once() -> None:
+    once: AskedOnce[str, int] = AskedOnce(60, 10)
+    assert once.ask(["a", "b", "a"], lambda some: {one: len(some) for one in some}) == {"a": 2, "b": 2}
+
+
 def test_the_oldest_answers_give_way_where_they_are_too_many() -> None:
     once: AskedOnce[str, int] = AskedOnce(60, 3)
     for key in "abcd":
