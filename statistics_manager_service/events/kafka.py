@@ -6,6 +6,7 @@ are committed: what is lost between the two comes again and is known by its id.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -80,15 +81,16 @@ class Link:
         """A client's own statistics: it is told which brokers it has a connection with."""
         told = orjson.loads(text)
         states = [one.get("state") for one in told.get("brokers", {}).values()]
-        self._reached.pop(_AT_START, None)
         self.tell(str(told.get("name")), any(one in ("UP", "UPDATE") for one in states))
 
     def tell(self, client: str, reached: bool) -> None:
         """Whether a client reaches a broker now."""
         before = self.state
+        self._reached.pop(_AT_START, None)
         self._reached[client] = reached
         if self.state != before:
-            _LOG.warning("kafka_state", state=self.state)
+            level = logging.WARNING if self.state == "down" else logging.INFO
+            _LOG.log(level, "kafka_state", state=self.state)
 
     def on_error(self, error: KafkaError) -> None:
         """A client's error; it goes on by itself."""
