@@ -17,7 +17,7 @@ from servers import free_port
 VERSION = "3.9.1"
 BUILD = pathlib.Path(__file__).resolve().parent.parent / "build"
 WAIT_S = 60
-_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+_POM = """<project>
 <modelVersion>4.0.0</modelVersion><groupId>tests</groupId><artifactId>tests</artifactId><version>1</version>
 <dependencies>{dependencies}</dependencies></project>
 """

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
 from typing import Annotated, Any, Final
 
-import anyio
-import anyio.to_thread
 import numpy as np
 import orjson
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -41,7 +38,8 @@ _UNIT: Final = "gCO2eq/kWh"
 _DATE_LENGTH: Final = len("2024-01-31")
 _DECIMALS: Final = 2
 _LONGEST_DAYS: Final = 400
-_MOST_ASKERS: Final = 32
+#: Threads of those who wait for a fetch from afar, however many they are: nobody else waits for them.
+_WAITING: Final = CapacityLimiter(32)
 _JSON: Final = "application/json"
 _HOUR_EXAMPLE = {
     "datetime": "2024-03-31T00:00:00Z",
@@ -158,14 +156,7 @@ async def ecosignal_forecast(
         zone = asked.zone or services.carbon.zone_for(who.household)
         return orjson.dumps([_hour(one) for one in services.carbon.day(zone, day, asked.timezone)])
 
-    # Many may wait for one fetch from afar: in threads of their own, so that nobody else waits for them.
-    limiter = _waiting_askers(asyncio.get_running_loop())
-    return Response(await anyio.to_thread.run_sync(answer, limiter=limiter), media_type=_JSON)
-
-
-@lru_cache(maxsize=4)
-def _waiting_askers(_loop: asyncio.AbstractEventLoop) -> anyio.CapacityLimiter:
-    return anyio.CapacityLimiter(_MOST_ASKERS)
+    return Response(await to_thread.run_sync(answer, limiter=_WAITING), media_type=_JSON)
 
 
 def _hour(one: HourForecast) -> dict[str, Any]:

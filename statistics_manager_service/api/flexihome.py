@@ -138,7 +138,7 @@ def _is_short(users: int, buckets: int) -> bool:
     return users <= _FEW_USERS and users * buckets <= _FEW_VALUES
 
 
-def _add_historic(one: Endpoint) -> None:
+def _add_history(one: Endpoint) -> None:
     async def historic(
         request: Request,
         asked: Annotated[HistoricQuery, query(HistoricQuery)],
@@ -161,6 +161,20 @@ def _add_historic(one: Endpoint) -> None:
 
         return Response(await run(services, answer, short=_is_short(len(ids), len(over.labels_us))), media_type=JSON)
 
+    router.add_api_route(
+        f"/{one.path}",
+        historic,
+        methods=["GET"],
+        name=one.path,
+        summary=f"History: {one.about}",
+        description=f"The {one.about} in each bucket of several users. `null` is unknown.",
+        response_class=Response,
+        responses=_answers([{"user_id": "home1", "metrics": [_item(one) | {"slot_number": 1}]}]),
+        openapi_extra=parameters(HistoricQuery),
+    )
+
+
+def _add_newest(one: Endpoint) -> None:
     async def last(
         request: Request, asked: Annotated[UsersQuery, query(UsersQuery)], who: Annotated[Caller, Depends(caller)]
     ) -> Response:
@@ -179,18 +193,6 @@ def _add_historic(one: Endpoint) -> None:
 
         return Response(await run(services, answer, short=_is_short(len(ids), 1)), media_type=JSON)
 
-    item = {"timestamp": "2024-01-01T00:00:00Z", "value": 412.5, "units": one.units, "slot_number": 1}
-    router.add_api_route(
-        f"/{one.path}",
-        historic,
-        methods=["GET"],
-        name=one.path,
-        summary=f"History: {one.about}",
-        description=f"The {one.about} in each bucket of several users. `null` is unknown.",
-        response_class=Response,
-        responses=_answers([{"user_id": "home1", "metrics": [item]}]),
-        openapi_extra=parameters(HistoricQuery),
-    )
     router.add_api_route(
         f"/{one.path}-last",
         last,
@@ -199,9 +201,14 @@ def _add_historic(one: Endpoint) -> None:
         summary=f"Newest: {one.about}",
         description="The newest register reading, or sample. Without any: 1970 and null.",
         response_class=Response,
-        responses=_answers([{"user_id": "home1", **{k: v for k, v in item.items() if k != "slot_number"}}]),
+        responses=_answers([{"user_id": "home1", **_item(one)}]),
         openapi_extra=parameters(UsersQuery),
     )
+
+
+def _item(one: Endpoint) -> dict[str, Any]:
+    """An example of a value."""
+    return {"timestamp": "2024-01-01T00:00:00Z", "value": 412.5, "units": one.units}
 
 
 def _answers(example: Any) -> dict[int | str, dict[str, Any]]:
@@ -209,7 +216,8 @@ def _answers(example: Any) -> dict[int | str, dict[str, Any]]:
 
 
 for _endpoint in ENDPOINTS:
-    _add_historic(_endpoint)
+    _add_history(_endpoint)
+    _add_newest(_endpoint)
 
 
 def _label(at_us: int) -> str:

@@ -116,9 +116,7 @@ def client_settings(settings: Settings, link: Link) -> dict[str, Any]:
 class Running:
     """What runs beside the requests, and its state."""
 
-    def __init__(
-        self, settings: Settings, store: Store, recorder: Recorder, now_us: Callable[[], int], *, extra: bool = True
-    ) -> None:
+    def __init__(self, settings: Settings, store: Store, recorder: Recorder, now_us: Callable[[], int]) -> None:
         self._store = store
         self._holder, self._now_us = secrets.token_hex(8), now_us
         self._leases: list[Lease] = []
@@ -132,7 +130,7 @@ class Running:
             duties += self._with_kafka(settings, inbox)
         else:
             duties += [*self._relay(InProcess(inbox)), *self._retries(inbox)]
-        if extra and settings.forecast_daily:
+        if settings.forecast_daily:
             duties.append(daily_forecasts(settings, store, self._lease("forecasts"), now_us))
         self._workers = Workers(duties, self._finish)
         self.start, self.stop = self._workers.start, self._workers.stop

@@ -85,15 +85,14 @@ def carbon_source(settings: Settings) -> IntensitySource | None:
         if token is None or not token.get_secret_value():
             raise StatisticsError("CARBON_SOURCE is electricity_maps: set ELECTRICITY_MAPS_TOKEN, too")
         headers = {"auth-token": token.get_secret_value()}
-        url = settings.electricity_maps_url
-        return ElectricityMaps(Upstream("Electricity Maps", url, timeout_s=timeout_s, headers=headers))
+        name, url = "Electricity Maps", settings.electricity_maps_url
+        return ElectricityMaps(upstream(name, "ELECTRICITY_MAPS_URL", url, timeout_s, headers=headers))
     if chosen == "neso":
-        return Neso(Upstream("NESO", settings.neso_url, timeout_s=timeout_s))
+        return Neso(upstream("NESO", "NESO_URL", settings.neso_url, timeout_s))
     if host and chosen in (None, "sentinel"):
         token = settings.sentinel_token
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token and token.get_secret_value() else {}
-        upstream = Upstream("the sentinel API", host, timeout_s=timeout_s, headers=headers)
-        return Sentinel(upstream, host)
+        return Sentinel(upstream("the sentinel API", "HOST_SENTINEL", host, timeout_s, headers=headers), host)
     if chosen == "sentinel":
         raise StatisticsError("CARBON_SOURCE is sentinel: set HOST_SENTINEL, too")
     return None
