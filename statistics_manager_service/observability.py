@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from contextvars import ContextVar
+from typing import Any
 
 import orjson
 import structlog
@@ -27,12 +29,19 @@ def _of_library(_logger: object, _method: str, event: EventDict) -> EventDict:
     return {**event, "event": "library_message", "logger": record.name, "message": str(event["event"]).strip()}
 
 
+def _json(event: EventDict, **_: Any) -> str:
+    """A line. What somebody sent may be quoted in it, such as half of a surrogate pair, which the fast encoder refuses;
+    that must not end the work that is told of."""
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:
+        return json.dumps(event, default=str, skipkeys=True)
+
+
 def configure_logging(level: str, form: str) -> None:
     """Log to standard error from `level` on, as JSON lines or for a console; what libraries log and warn of, too."""
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode())
-        if form == "json"
-        else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer(serializer=_json) if form == "json" else structlog.dev.ConsoleRenderer()
     )
     common: list[structlog.typing.Processor] = [
         _with_correlation_id,

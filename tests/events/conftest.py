@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from kafka_server import KafkaServer, NoKafka
+from structlog.testing import capture_logs
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[list[Any]]:
+    """What is logged, kept instead of printed: it may quote what no terminal can show."""
+    with capture_logs() as lines:
+        yield lines
 
 
 @pytest.fixture(scope="session")
