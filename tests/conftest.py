@@ -63,3 +63,12 @@ def shared_data() -> pathlib.Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("no folder of real data sets beside the project")
     return SHARED / "data"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests have recorded, also those of other processes: `record_property("figures", text)`."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, text in report.user_properties:
+                if name == "figures":
+                    terminalreporter.write_line(f"{report.nodeid}: {text}")
