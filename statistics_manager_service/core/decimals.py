@@ -1,0 +1,147 @@
+"""Columns of exact decimal numbers: integers and a common number of decimal places.
+
+A price times an energy, summed over a year, stays exact: sums and products of decimals are decimals. Columns are int64
+as long as every result fits, else Python's integers, which are slower and never overflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from statistics_manager_service.core.readings import Int64
+
+_MOST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decimals:
+    """(n,) exact decimal numbers, or one that stands for all (shape (1,)): units × 10**-places.
+
+    units: int64, or object (Python's integers) where int64 is too small.
+    """
+
+    units: NDArray[Any]
+    places: int
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    def __add__(self, other: Decimals) -> Decimals:
+        places = max(self.places, other.places)
+        mine, others = self._units_at(places), other._units_at(places)
+        return Decimals(_widened(mine, others, _bound(mine) + _bound(others), np.add), places)
+
+    def __mul__(self, other: Decimals) -> Decimals:
+        bound = _bound(self.units) * _bound(other.units)
+        return Decimals(_widened(self.units, other.units, bound, np.multiply), self.places + other.places)
+
+    def minimum(self, other: Decimals) -> Decimals:
+        """The smaller of each pair."""
+        return self._choose(other, np.minimum)
+
+    def maximum(self, other: Decimals) -> Decimals:
+        """The greater of each pair."""
+        return self._choose(other, np.maximum)
+
+    def _choose(self, other: Decimals, choose: Any) -> Decimals:
+        places = max(self.places, other.places)
+        mine, others = self._units_at(places), other._units_at(places)
+        return Decimals(_widened(mine, others, 0, choose), places)
+
+    def _units_at(self, places: int) -> NDArray[Any]:
+        """The units at a greater number of places."""
+        factor = 10 ** (places - self.places)
+        if factor == 1:
+            return self.units
+        return _widened(self.units, np.array([factor], object), _bound(self.units) * factor, np.multiply)
+
+    def at(self, i: int) -> Fraction:
+        """One of the numbers."""
+        return Fraction(int(self.units[i if len(self.units) > 1 else 0]), 10**self.places)
+
+    def spread(self, size: int) -> Decimals:
+        """The same as a column of `size` numbers."""
+        if len(self.units) == size:
+            return self
+        return Decimals(np.broadcast_to(self.units, (size,)), self.places)
+
+
+def decimals_of(values: Sequence[Decimal]) -> Decimals:
+    """Finite decimal numbers as a column, exact."""
+    places = max((max(-int(one.as_tuple().exponent), 0) for one in values), default=0)
+    return Decimals(_narrow([int(one.scaleb(places)) for one in values]), places)
+
+
+def constant(value: Decimal) -> Decimals:
+    """One number that stands for all."""
+    return decimals_of([value])
+
+
+def weighted_sums(weight: Int64, price: Decimals, starts: Int64) -> list[int]:
+    """Sums of weight × price over runs, exact, in 10**-price.places of weight × price.
+
+    weight: (n,) int64. price: (n,) or (1,). starts: (r,) int64, increasing, the first item of each run, the first 0;
+    a run ends where the next begins.
+    """
+    if not len(starts):
+        return []
+    if len(price.units) == 1:
+        one = int(price.units[0])
+        return [total * one for total in _run_sums(weight, starts)]
+    if price.units.dtype == object:
+        return [int(total) for total in np.add.reduceat(weight.astype(object) * price.units, starts)]
+    longest = int(np.diff(starts, append=len(weight)).max())
+    most_price = _bound(price.units)
+    room = _MOST // max(most_price * longest, 1)  # what a weight may be, so that no sum overflows
+    bound = _bound(weight)
+    if bound <= room:
+        return np.add.reduceat(weight * price.units, starts).tolist()  # type: ignore[no-any-return]
+    bits = room.bit_length() - 1
+    if bits < 8:  # too many limbs to be worth it  # noqa: PLR2004
+        return [int(total) for total in np.add.reduceat(weight.astype(object) * price.units, starts)]
+    totals = [0] * len(starts)
+    rest, shift = weight, 0
+    while rest.any():
+        # the last limb keeps the sign: an arithmetic shift of a negative weight ends in -1
+        is_last = _bound(rest) <= room
+        limb = rest if is_last else rest & ((1 << bits) - 1)
+        sums = np.add.reduceat(limb * price.units, starts).tolist()
+        totals = [total + (more << shift) for total, more in zip(totals, sums, strict=True)]
+        if is_last:
+            break
+        rest, shift = rest >> bits, shift + bits
+    return totals
+
+
+def _run_sums(weight: Int64, starts: Int64) -> list[int]:
+    longest = int(np.diff(starts, append=len(weight)).max())
+    if _bound(weight) * longest > _MOST:
+        return [int(total) for total in np.add.reduceat(weight.astype(object), starts)]
+    return np.add.reduceat(weight, starts).tolist()  # type: ignore[no-any-return]
+
+
+def _bound(units: NDArray[Any]) -> int:
+    """The greatest absolute value."""
+    if not len(units):
+        return 0
+    return max(int(units.max()), -int(units.min()))
+
+
+def _narrow(units: Sequence[int]) -> NDArray[Any]:
+    fits = all(-_MOST <= one <= _MOST for one in units)
+    return np.array(units, np.int64 if fits else object)
+
+
+def _widened(mine: NDArray[Any], others: NDArray[Any], bound: int, how: Any) -> NDArray[Any]:
+    """The result of an operation whose results are within ±bound: int64 where that is enough."""
+    fits = bound <= _MOST and _bound(mine) <= _MOST and _bound(others) <= _MOST
+    kind = np.int64 if fits else object
+    result: NDArray[Any] = how(mine.astype(kind, copy=False), others.astype(kind, copy=False))
+    return result

@@ -1,0 +1,1 @@
+"""The tariff language, and what energy costs under it: documents in, statements out."""
