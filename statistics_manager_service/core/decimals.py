@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from statistics_manager_service.core.readings import Int64
-
 _MOST = 2**63 - 1
 
 
@@ -82,49 +80,6 @@ def decimals_of(values: Sequence[Decimal]) -> Decimals:
 def constant(value: Decimal) -> Decimals:
     """One number that stands for all."""
     return decimals_of([value])
-
-
-def weighted_sums(weight: Int64, price: Decimals, starts: Int64) -> list[int]:
-    """Sums of weight × price over runs, exact, in 10**-price.places of weight × price.
-
-    weight: (n,) int64. price: (n,) or (1,). starts: (r,) int64, increasing, the first item of each run, the first 0;
-    a run ends where the next begins.
-    """
-    if not len(starts):
-        return []
-    if len(price.units) == 1:
-        one = int(price.units[0])
-        return [total * one for total in _run_sums(weight, starts)]
-    if price.units.dtype == object:
-        return [int(total) for total in np.add.reduceat(weight.astype(object) * price.units, starts)]
-    longest = int(np.diff(starts, append=len(weight)).max())
-    most_price = _bound(price.units)
-    room = _MOST // max(most_price * longest, 1)  # what a weight may be, so that no sum overflows
-    bound = _bound(weight)
-    if bound <= room:
-        return np.add.reduceat(weight * price.units, starts).tolist()  # type: ignore[no-any-return]
-    bits = room.bit_length() - 1
-    if bits < 8:  # too many limbs to be worth it  # noqa: PLR2004
-        return [int(total) for total in np.add.reduceat(weight.astype(object) * price.units, starts)]
-    totals = [0] * len(starts)
-    rest, shift = weight, 0
-    while rest.any():
-        # the last limb keeps the sign: an arithmetic shift of a negative weight ends in -1
-        is_last = _bound(rest) <= room
-        limb = rest if is_last else rest & ((1 << bits) - 1)
-        sums = np.add.reduceat(limb * price.units, starts).tolist()
-        totals = [total + (more << shift) for total, more in zip(totals, sums, strict=True)]
-        if is_last:
-            break
-        rest, shift = rest >> bits, shift + bits
-    return totals
-
-
-def _run_sums(weight: Int64, starts: Int64) -> list[int]:
-    longest = int(np.diff(starts, append=len(weight)).max())
-    if _bound(weight) * longest > _MOST:
-        return [int(total) for total in np.add.reduceat(weight.astype(object), starts)]
-    return np.add.reduceat(weight, starts).tolist()  # type: ignore[no-any-return]
 
 
 def _bound(units: NDArray[Any]) -> int:

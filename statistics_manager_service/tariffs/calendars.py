@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
@@ -151,11 +151,16 @@ def _schedule(entries: list[Entry]) -> Schedule:
     return Schedule(entries=entries)
 
 
-AnySchedule = Annotated[
-    Annotated[Annotated[list[Entry], Field(min_length=1, max_length=200), AfterValidator(_schedule)], Tag("<entries>")]
-    | Annotated[Schedule, Tag("<schedule>")],
-    Discriminator(_kind_of_schedule),
-]
+if TYPE_CHECKING:
+    AnySchedule = Schedule  # a list of entries has become one
+else:
+    AnySchedule = Annotated[
+        Annotated[
+            Annotated[list[Entry], Field(min_length=1, max_length=200), AfterValidator(_schedule)], Tag("<entries>")
+        ]
+        | Annotated[Schedule, Tag("<schedule>")],
+        Discriminator(_kind_of_schedule),
+    ]
 
 
 class Calendars(Part):

@@ -58,8 +58,9 @@ class AnyOf(Part):
 
 
 def _kind_of_condition(told: Any) -> str:
-    if isinstance(told, Part):
-        return {Not: "<not>", All: "<all>", AnyOf: "<any>"}.get(type(told), "<comparison>")
+    for model, tag in ((Not, "<not>"), (All, "<all>"), (AnyOf, "<any>")):
+        if isinstance(told, model):
+            return tag
     if isinstance(told, dict):
         for member in ("not", "all", "any"):
             if member in told:
