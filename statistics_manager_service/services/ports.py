@@ -17,6 +17,7 @@ from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.services.carbon_rows import IntensityRows, IntensityWrites
 from statistics_manager_service.services.event_rows import EventRows, EventWrites
 from statistics_manager_service.services.forecast_rows import ForecastRows, ForecastWrites
+from statistics_manager_service.services.price_rows import PriceRows, PriceWrites
 from statistics_manager_service.services.pull_rows import PullRows, PullWrites
 
 DEFAULT_GAP_LIMIT_S = 3_600
@@ -320,11 +321,13 @@ class SeriesWrites(Series, Protocol):
         ...
 
 
-class ReadView(Directory, Series, EventRows, ForecastRows, PullRows, IntensityRows, Protocol):
+class ReadView(Directory, Series, EventRows, ForecastRows, PullRows, IntensityRows, PriceRows, Protocol):
     """One consistent look at the store."""
 
 
-class WriteView(DirectoryWrites, SeriesWrites, EventWrites, ForecastWrites, PullWrites, IntensityWrites, Protocol):
+class WriteView(
+    DirectoryWrites, SeriesWrites, EventWrites, ForecastWrites, PullWrites, IntensityWrites, PriceWrites, Protocol
+):
     """One write transaction."""
 
 

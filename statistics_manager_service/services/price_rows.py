@@ -76,6 +76,14 @@ class PriceRows(Protocol):
         """The newest contracts of a household."""
         ...
 
+    def contracts_of(self, household_nos: Sequence[int]) -> dict[int, ContractsRow]:
+        """The newest contracts of many households; those without any are left out."""
+        ...
+
+    def contract_revisions(self, household_no: int) -> list[ContractsRow]:
+        """All contracts that a household has had, each time as they were put, the newest last."""
+        ...
+
     def price_series(self, name: str) -> PriceSeries | None:
         """A series by its name."""
         ...
@@ -94,15 +102,20 @@ class PriceRows(Protocol):
 
 
 class PriceWrites(PriceRows, Protocol):
-    """Changes of tariffs, contracts and series, inside a write transaction. Each counts in `prices_state` or, of
-    contracts, in the household's state."""
+    """Changes of tariffs, contracts and series, inside a write transaction. Those of tariffs and series count in
+    `prices_state`."""
+
+    def begin_price_changes(self) -> None:
+        """Let no other writer change tariffs and series until the commit. Whoever decides by what is stored of them
+        begins with it."""
+        ...
 
     def put_tariff(self, row: TariffRow) -> None:
         """Keep a revision."""
         ...
 
     def put_contracts(self, row: ContractsRow) -> None:
-        """Keep a revision; a change of the household."""
+        """Keep a revision. It is a change of the household: whoever makes it begins with `begin_changes`."""
         ...
 
     def put_price_series(self, series: PriceSeries) -> PriceSeries:

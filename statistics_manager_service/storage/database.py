@@ -17,6 +17,7 @@ from statistics_manager_service.services.ports import State
 from statistics_manager_service.storage.directory import DirectoryQueries
 from statistics_manager_service.storage.forecasts import ForecastQueries
 from statistics_manager_service.storage.intensities import IntensityQueries
+from statistics_manager_service.storage.prices import PriceQueries
 from statistics_manager_service.storage.pulls import PullQueries
 from statistics_manager_service.storage.series import SeriesQueries
 
@@ -40,7 +41,7 @@ def _translate(error: Exception) -> None:
         raise Unavailable(_UNAVAILABLE) from error
 
 
-class SqlView(DirectoryQueries, SeriesQueries, ForecastQueries, PullQueries, IntensityQueries):
+class SqlView(DirectoryQueries, SeriesQueries, ForecastQueries, PullQueries, IntensityQueries, PriceQueries):
     """One transaction's look at the store."""
 
     def __init__(self, connection: sa.Connection, dialect: str) -> None:

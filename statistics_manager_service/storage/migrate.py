@@ -11,7 +11,7 @@ from alembic.util import CommandError
 
 from statistics_manager_service.errors import StatisticsError, Unavailable
 from statistics_manager_service.storage.database import open_engine
-from statistics_manager_service.storage.schema import BULK_TABLES
+from statistics_manager_service.storage.schema import BULK_TABLES, REFERENCE_TABLES
 
 #: Any number, the same in every process: two that start at once migrate one after the other.
 _MIGRATION_LOCK = 6_207_011
@@ -64,7 +64,8 @@ def _upgrade(engine: sa.Engine) -> None:
 
 
 def distribute(url: str) -> None:
-    """Shard the bulk tables by household over a Citus cluster; safe to repeat."""
+    """Shard the bulk tables by household over a Citus cluster, copy tariffs and prices to each of its nodes; safe to
+    repeat."""
     engine = open_engine(url)
     try:
         if engine.dialect.name != "postgresql":
@@ -73,10 +74,11 @@ def distribute(url: str) -> None:
             there = sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'citus'")
             if not connection.execute(there).scalar():
                 raise StatisticsError("the database lacks the extension citus; install it with CREATE EXTENSION citus")
-            for table in BULK_TABLES:
+            ways = {table.name: "create_distributed_table(:name, 'household_no')" for table in BULK_TABLES}
+            ways |= {table.name: "create_reference_table(:name)" for table in REFERENCE_TABLES}
+            for name, way in ways.items():
                 known = sa.text("SELECT count(*) FROM citus_tables WHERE table_name = to_regclass(:name)")
-                if not connection.execute(known, {"name": table.name}).scalar():
-                    shard = sa.text("SELECT create_distributed_table(:name, 'household_no')")
-                    connection.execute(shard, {"name": table.name})
+                if not connection.execute(known, {"name": name}).scalar():
+                    connection.execute(sa.text(f"SELECT {way}"), {"name": name})
     finally:
         engine.dispose()

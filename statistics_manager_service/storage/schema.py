@@ -249,4 +249,59 @@ intensities = sa.Table(
     sqlite_with_rowid=False,
 )
 
-BULK_TABLES = (readings, profiles, revisions, forecasts)
+#: Tariff documents, each as it was put; of several revisions the newest counts.
+tariffs = sa.Table(
+    "tariffs",
+    metadata,
+    sa.Column("tariff_id", sa.String(64), primary_key=True),
+    sa.Column("told_us", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: All contracts of a household, each time as they were put.
+contracts = sa.Table(
+    "contracts",
+    metadata,
+    _household_key(),
+    sa.Column("told_us", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("contracts", sa.JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Series of prices and factors, and their values: a row for each UTC day and revision, 96 quarter-hours packed.
+price_series = sa.Table(
+    "price_series",
+    metadata,
+    sa.Column("series_no", _Number, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("unit", sa.String(16), nullable=False),
+    sa.Column("interval_s", sa.Integer, nullable=False),
+    sa.Column("market_time_zone", sa.String(64)),
+    sa.Column("title", sa.String(200)),
+    sa.Column("source", sa.String(500)),
+)
+
+price_days = sa.Table(
+    "price_days",
+    metadata,
+    sa.Column("series_no", _Number, primary_key=True, autoincrement=False),
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("told_us", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: How many times something has changed that is no household's.
+change_counts = sa.Table(
+    "change_counts",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("changes", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Sharded by household.
+BULK_TABLES = (readings, profiles, revisions, forecasts, contracts)
+#: Small, and read beside those of any household: a copy on each node.
+REFERENCE_TABLES = (tariffs, price_series, price_days, change_counts)

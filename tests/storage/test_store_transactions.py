@@ -16,6 +16,7 @@ from statistics_manager_service.services.event_rows import SetAsideEvent, Waitin
 from statistics_manager_service.services.events import new_event
 from statistics_manager_service.services.forecast_rows import ForecastRow
 from statistics_manager_service.services.ports import Channel, DeviceToken, Household, MeterEvent
+from statistics_manager_service.services.price_rows import ContractsRow, PriceDay, PriceSeries, TariffRow
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.storage import schema
 from statistics_manager_service.storage.database import SqlStore, driver_url, open_engine
@@ -37,6 +38,7 @@ def fill(store: SqlStore, name: str) -> Household:
         view.add_device_token(DeviceToken(f"token-{name}", no, name, "0" * 64, True, "", 1))
         view.add_forecasts([ForecastRow(no, "energy_import", 19_000, 1, "mock", b"x")])
         view.move_cursor(no, "influxdb", START_US)
+        view.put_contracts(ContractsRow(no, START_US, [{"tariff": "pt-btn-simples", "from": "2024-01-01"}]))
         view.add_event(new_event("SomeEvent", name, {"user_id": name}, START_US))
         view.put_waiting(WaitingEvent(f"waits-{name}", "SomeEvent", name, b"{}", 1, 1, 1, "it is down"))
         view.add_set_aside(SetAsideEvent(f"aside-{name}", "SomeEvent", name, b"{}", "no handler", "a/0/1", 1))
@@ -49,8 +51,11 @@ def fill(store: SqlStore, name: str) -> Household:
 
 #: Tables that name a household by its id, and where.
 BY_ID = {"events": "aggregateid", "waiting_events": "key", "set_aside_events": "key"}
-#: Tables that tell of no household: ids of events that were handled, who does what, and the grid.
-OF_NOBODY = {"processed_events", "leases", "intensity_series", "intensities"}
+#: Tables that tell of no household: ids of events that were handled, who does what, the grid, and prices.
+OF_NOBODY = {
+    "processed_events", "leases", "intensity_series", "intensities", "tariffs", "price_series", "price_days",
+    "change_counts",
+}  # fmt: skip
 
 
 def rows_of(store: SqlStore, home: Household) -> dict[str, int]:
@@ -106,10 +111,16 @@ def test_an_exception_rolls_everything_back(store: SqlStore) -> None:
         view.add_forecasts([ForecastRow(no, "energy_import", 19_001, 1, "mock", b"x")])
         view.add_event(new_event("SomeEvent", home.id, {"user_id": home.id}, START_US))
         view.delete_waiting("SomeEvent", f"waits-{home.id}")
+        view.put_contracts(ContractsRow(no, START_US + 1, []))
+        view.put_tariff(TariffRow("new", 1, {}))
+        series = view.put_price_series(PriceSeries(0, "new", "EUR/kWh", 900))
+        view.put_price_days([PriceDay(series.series_no, 1, 1, b"x")])
         raise Broken
     assert rows_of(store, home) == before
     with store.reading() as view:
         assert view.household("new") is None
+        assert view.tariff("new") is None
+        assert view.price_series("new") is None
         assert view.household("home1") == home
         assert view.channels(home.household_no) == channels
         token = view.device_token("token-home1")
