@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MOST = 2**63 - 1
+#: The usual context would round to 28 digits.
+_EXACT = Context(prec=1_000, traps=[Inexact])
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Decimals:
 
     def __add__(self, other: Decimals) -> Decimals:
         places = max(self.places, other.places)
-        mine, others = self._units_at(places), other._units_at(places)
+        mine, others = self.units_at(places), other.units_at(places)
         return Decimals(_widened(mine, others, _bound(mine) + _bound(others), np.add), places)
 
     def __mul__(self, other: Decimals) -> Decimals:
@@ -50,11 +52,11 @@ class Decimals:
 
     def _choose(self, other: Decimals, choose: Any) -> Decimals:
         places = max(self.places, other.places)
-        mine, others = self._units_at(places), other._units_at(places)
+        mine, others = self.units_at(places), other.units_at(places)
         return Decimals(_widened(mine, others, 0, choose), places)
 
-    def _units_at(self, places: int) -> NDArray[Any]:
-        """The units at a greater number of places."""
+    def units_at(self, places: int) -> NDArray[Any]:
+        """The units at a number of places that is no smaller."""
         factor = 10 ** (places - self.places)
         if factor == 1:
             return self.units
@@ -74,7 +76,7 @@ class Decimals:
 def decimals_of(values: Sequence[Decimal]) -> Decimals:
     """Finite decimal numbers as a column, exact."""
     places = max((max(-int(one.as_tuple().exponent), 0) for one in values), default=0)
-    return Decimals(_narrow([int(one.scaleb(places)) for one in values]), places)
+    return Decimals(_narrow([int(_EXACT.scaleb(one, places)) for one in values]), places)
 
 
 def constant(value: Decimal) -> Decimals:
