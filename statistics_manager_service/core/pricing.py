@@ -132,7 +132,8 @@ def money_sums(energy_milliwh: Int64, price: Decimals, runs: Runs) -> NDArray[An
     while _bound(rest) >= 1 << bits:
         total = total + (sums((rest & ((1 << bits) - 1)) * price.units, runs).astype(object) << shift)
         rest, shift = rest >> bits, shift + bits
-    return total + (sums(rest * price.units, runs).astype(object) << shift)
+    total += sums(rest * price.units, runs).astype(object) << shift
+    return total
 
 
 #: Energies cut into limbs of fewer bits would take longer than Python's integers.

@@ -67,7 +67,12 @@ def wall_quarters(zone: str, clock: str, first_quarter: int, count: int) -> Int6
     at_us = quarters * QUARTER_US
     if clock == "standard":
         return (at_us + standard_offset_us(zone, int(at_us[0]), int(at_us[-1]))) // QUARTER_US
-    return (at_us + offsets_between(zone, int(at_us[0]), int(at_us[-1])).at(at_us)) // QUARTER_US
+    return wall_us(zone, at_us) // QUARTER_US
+
+
+def wall_us(zone: str, at_us: Int64) -> Int64:
+    """(n,) int64: instants as microseconds since 1970-01-01 00:00 by a zone's clock."""
+    return at_us + offsets_between(zone, int(at_us[0]), int(at_us[-1])).at(at_us)
 
 
 def standard_offset_us(zone: str, first_us: int, last_us: int) -> int:

@@ -17,7 +17,7 @@ from statistics_manager_service.tariffs.prices import Condition, Name, Number, P
 #: The version of the language; a document that names another is refused.
 LANGUAGE: Final = 1
 Basis = Literal["per_day", "per_month", "per_year", "per_bill"]
-Proration = Literal["daily", "month_if_28_32", "month", "none"]
+Proration = Literal["daily", "month_if_28_32", "none"]
 
 
 class Validity(Part):
@@ -135,10 +135,11 @@ class Select(Part):
 
 
 class Window(Part):
-    """Over how many months the monthly demands are taken together, and how."""
+    """Over how many months demands are taken together: the mean or the greatest of the monthly ones, or the demands
+    that count chosen among those of all months (`select`)."""
 
     months: int = Field(1, ge=1, le=36)
-    then: Literal["mean", "max"] = "mean"
+    then: Literal["mean", "max", "select"] = "mean"
 
 
 class Band(Part):

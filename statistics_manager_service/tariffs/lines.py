@@ -1,0 +1,112 @@
+"""The lines of a statement: what a bill comes to, rounded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from statistics_manager_service.core.units import MILLIWH_PER_KWH
+from statistics_manager_service.tariffs.billing import Bill, Item, SegmentBill
+from statistics_manager_service.tariffs.document import Energy, Rounding
+from statistics_manager_service.tariffs.energy import Amount
+from statistics_manager_service.tariffs.statement import EXPORT, KINDS, Line, TaxTotal
+
+_HALF: Final = Fraction(1, 2)
+_ORDER: Final = {kind: place for place, kind in enumerate(KINDS)}
+
+
+def rounded(amount: Fraction, decimals: int, mode: str = "half_up") -> Fraction:
+    """An amount of money to some decimals; halves away from zero, or to the even neighbour."""
+    scaled = amount * 10**decimals
+    if mode == "half_even":
+        return Fraction(round(scaled), 10**decimals)
+    whole = (abs(scaled) + _HALF).__floor__()
+    return Fraction(whole if scaled >= 0 else -whole, 10**decimals)
+
+
+def lines_of(bill: Bill) -> list[list[Line]]:
+    """The lines of each billing period, in the order of a bill. A period without a contract has none."""
+    periods = 1 + max((one.segment.period for one in bill.segments), default=-1)
+    found: list[list[Line]] = [[] for _ in range(periods)]
+    for segment in bill.segments:
+        found[segment.segment.period] += lines_of_segment(segment)
+    for lines in found:
+        lines.sort(key=lambda one: (one.start_us, _ORDER[one.kind]))  # stable: the order of the document
+    return found
+
+
+def lines_of_segment(bill: SegmentBill) -> list[Line]:
+    """The lines of a segment of a contract."""
+    return [line for item in bill.items for line in _lines(bill, item)]
+
+
+def _lines(bill: SegmentBill, item: Item) -> Iterable[Line]:
+    rounding = bill.term.tariff.rounding
+    component = item.component
+    is_energy = isinstance(component, Energy)
+    kind = EXPORT if isinstance(component, Energy) and component.flow == "export" else component.kind
+    for amount, share, rate, net, tax in item.taxed:
+        if is_energy and not amount.quantity and not amount.unknown_milliwh:
+            continue  # a period of the schedule in which nothing flowed
+        net, tax = _rounded_line(net, tax, rounding, item.rule.included)
+        price = amount.price / (1 + rate) if amount.price is not None and item.rule.included else amount.price
+        energy = amount.energy_milliwh + amount.unknown_milliwh
+        yield Line(
+            start_us=bill.segment.start_us,
+            end_us=bill.segment.end_us,
+            tariff=bill.term.tariff.id,
+            component=component.id,
+            title=component.title or component.id,
+            kind=kind,
+            period=amount.label,
+            quantity=amount.quantity * share,
+            unit=amount.unit,
+            unit_price=price,
+            price_unit=amount.price_unit,
+            net=net,
+            tax_name=item.rule.name or None,
+            tax_rate=_decimal(rate),
+            tax=tax,
+            gross=net + tax,
+            missing_price_share=Fraction(amount.unknown_milliwh, 1) / energy if energy else Fraction(0),
+            note=_note(amount),
+        )
+
+
+def _note(amount: Amount) -> str | None:
+    if amount.unknown_milliwh:
+        kwh = Decimal(amount.unknown_milliwh) / MILLIWH_PER_KWH
+        return f"without {kwh.normalize():f} kWh whose price is not known"
+    if amount.substituted_milliwh:
+        kwh = Decimal(amount.substituted_milliwh) / MILLIWH_PER_KWH
+        return f"{kwh.normalize():f} kWh at prices that stand in for missing ones"
+    return None
+
+
+def _rounded_line(net: Fraction, tax: Fraction, rounding: Rounding, included: bool) -> tuple[Fraction, Fraction]:
+    if rounding.at != "line":
+        return net, tax
+    if included:  # the amount with tax is the one that was agreed
+        gross = rounded(net + tax, rounding.money, rounding.mode)
+        net = rounded(net, rounding.money, rounding.mode)
+        return net, gross - net
+    return rounded(net, rounding.money, rounding.mode), rounded(tax, rounding.money, rounding.mode)
+
+
+def _decimal(value: Fraction) -> Decimal:
+    """A rate, which came from a decimal number."""
+    return Decimal(value.numerator) / Decimal(value.denominator)
+
+
+def tax_totals(lines: Sequence[Line], rounding: Rounding) -> list[TaxTotal]:
+    """What is taxed by each rate, greatest rate last."""
+    sums: dict[Decimal, list[Fraction]] = {}
+    for one in lines:
+        total = sums.setdefault(one.tax_rate, [Fraction(0), Fraction(0)])
+        total[0] += one.net
+        total[1] += one.tax
+    if rounding.at == "bill":
+        sums = {rate: [rounded(one, rounding.money, rounding.mode) for one in total] for rate, total in sums.items()}
+    return [TaxTotal(rate, net, tax) for rate, (net, tax) in sorted(sums.items())]
