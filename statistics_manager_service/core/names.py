@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import Any, Final
 
 from statistics_manager_service.errors import Fault
@@ -22,6 +23,11 @@ def check_name(text: str, where: str) -> list[Fault]:
             f"{shown} is no name; a name has 1 to 64 letters, digits, '-', '_', '.' or ':', a letter or digit first",
         )
     ]
+
+
+def has_control(text: str) -> bool:
+    """Whether control characters stand in a text, such as NUL or a line break: not every store can hold them."""
+    return any(unicodedata.category(letter) == "Cc" for letter in text)
 
 
 def repeated_members(text: bytes) -> list[Fault]:

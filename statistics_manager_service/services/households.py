@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +10,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from statistics_manager_service.core.civil import check_zone, parse_moment
-from statistics_manager_service.core.names import check_name
+from statistics_manager_service.core.names import check_name, has_control
 from statistics_manager_service.core.quantities import BOUNDS_MILLI, QUANTITIES, UNITS, Dimension, Kind
 from statistics_manager_service.core.units import EARLIEST_READING_US, MILLI, S_PER_DAY, US_PER_DAY
 from statistics_manager_service.errors import BadInput, Conflict, Fault, Forbidden, NotFound, UnknownHousehold
@@ -38,7 +37,7 @@ class Refolder(Protocol):
 
 def _without_control(text: str) -> str:
     """Text that every store can hold. Raises ValueError."""
-    if any(unicodedata.category(letter) == "Cc" for letter in text):
+    if has_control(text):
         raise ValueError("control characters, such as NUL or a line break, can't be in it")
     return text
 
