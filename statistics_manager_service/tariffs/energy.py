@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from statistics_manager_service.core.decimals import Decimals, constant, decimals_of
 from statistics_manager_service.core.pricing import Runs, energy_sums, money_sums, runs_of
-from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.schedules import NONE
 from statistics_manager_service.core.spans import civil_date, midnight_us, month_shares
 from statistics_manager_service.core.units import MILLIWH_PER_KWH, QUARTER_US, QUARTERS_PER_DAY
@@ -220,6 +220,13 @@ _COMBINED: Final[tuple[tuple[type[Any], str, Callable[[Decimals, Decimals], Deci
 )
 
 
+def _floats(linear: Linear, size: int) -> Float64:
+    """Prices as they are shown, NaN where unknown."""
+    price = linear.prices().spread(size)
+    values: Float64 = price.units.astype(np.float64) / 10**price.places
+    return values if linear.known is None else np.where(linear.known, values, np.nan)
+
+
 def _is_complete(label: NDArray[Any] | None) -> bool:
     return label is not None and bool((label != NONE).all())
 
@@ -273,6 +280,55 @@ class EnergyPrice:
                 found += self._tier_amounts(segment, label, mine, tiers, linears, energy_milliwh)
         return found
 
+    def weights(self, energy_milliwh: Int64) -> NDArray[Any]:
+        """How the amounts of the component spread over the pieces of its stretch, (n,) integers: each piece's energy
+        times its price; of tiers, its energy."""
+        stretch = self._columns.stretch
+        energy = energy_milliwh[stretch.first : stretch.last]
+        if self.linear is None:
+            return energy
+        if self.linear.known is not None:
+            energy = np.where(self.linear.known, energy, 0)
+        price = self.linear.prices()
+        return (Decimals(energy, 0) * price).units
+
+    def unknown(self) -> Mask | None:
+        """Where in the stretch there is no price, (n,) bool; None: nowhere."""
+        linears = [self.linear] if self.linear is not None else [one for *_, some in self._tiers for one in some]
+        known = [one.known for one in linears if one is not None and one.known is not None]
+        return ~np.logical_and.reduce(known) if known else None
+
+    def marginal(self, segment: Segment, energy_milliwh: Int64) -> Float64:
+        """What one more kWh costs in each piece of the stretch, (n,) float64, NaN where it is not known; of tiers, at
+        the step that a segment's energy has reached."""
+        stretch = self._columns.stretch
+        size = stretch.last - stretch.first
+        if self.linear is not None:
+            return _floats(self.linear, size)
+        out = np.zeros(size)
+        for _, mine, tiers, linears in self._tiers:
+            inside = energy_milliwh[segment.first : segment.last]
+            if mine is not None:
+                inside = np.where(mine[segment.first - stretch.first : segment.last - stretch.first], inside, 0)
+            reached = int(inside.sum()) + self._year_so_far(tiers, segment, energy_milliwh)
+            factor = self._limit_factor(tiers, segment) * MILLIWH_PER_KWH
+            step = next(
+                i for i, one in enumerate(tiers.steps) if one.upto is None or reached < Fraction(one.upto) * factor
+            )
+            prices = _floats(linears[step], size)
+            out = prices if mine is None else np.where(mine, prices, out)
+        return out
+
+    def _year_so_far(self, tiers: Tiers, segment: Segment, energy_milliwh: Int64) -> int:
+        """The energy of the year before a segment, where tiers count by the year."""
+        if tiers.per != "year":
+            return 0
+        term = self._columns.stretch.term
+        year = civil_date(term.tariff.time_zone, segment.start_us).replace(month=1, day=1)
+        begin_us = max(midnight_us(term.tariff.time_zone, year), term.start_us)
+        begin = int(np.searchsorted(self._edges_us, begin_us))
+        return int(energy_milliwh[begin : segment.first].sum())
+
     def _linear_amounts(self, linear: Linear, energy_milliwh: Int64) -> list[Amount]:
         unknown = substituted = None
         if linear.known is not None:
@@ -302,12 +358,7 @@ class EnergyPrice:
     ) -> Iterator[Amount]:
         stretch = self._columns.stretch
         inside = energy[segment.first : segment.last]
-        before = 0
-        if tiers.per == "year":
-            year = civil_date(stretch.term.tariff.time_zone, segment.start_us).replace(month=1, day=1)
-            begin_us = max(midnight_us(stretch.term.tariff.time_zone, year), stretch.term.start_us)
-            begin = int(np.searchsorted(self._edges_us, begin_us))
-            before = int(energy[begin : segment.first].sum())
+        before = self._year_so_far(tiers, segment, energy)
         if mine is not None:
             inside = np.where(mine[segment.first - stretch.first : segment.last - stretch.first], inside, 0)
         whole = int(inside.sum())
