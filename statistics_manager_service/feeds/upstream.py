@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -77,6 +77,11 @@ class Upstream:
         """The JSON that a GET answers. Raises Unavailable, Declined."""
         return self._guarded(lambda: self._json("GET", path, query, None))
 
+    def get_bytes(self, path: str, query: Mapping[str, Any] | None = None, *, answers: Collection[int] = ()) -> bytes:
+        """The body that a GET answers, of whatever form. answers: statuses beside those of success whose bodies are
+        answers, too. Raises Unavailable, Declined."""
+        return self._guarded(lambda: self._bytes(path, query, answers))
+
     def post_json(self, path: str, body: Any) -> Any:
         """The JSON that a POST answers, None where it answers nothing. It may arrive more than once, as an answer may
         be lost on its way. Raises Unavailable, Declined."""
@@ -132,8 +137,12 @@ class Upstream:
         except orjson.JSONDecodeError as error:  # it is not shown: it may be what is not for whoever asks
             raise _AtOnce(f"{self.name} answered {len(text)} bytes that are no JSON") from error
 
-    def _begun(self, request: httpx.Request) -> httpx.Response:
-        """An answer of a status of success, its body not yet read."""
+    def _bytes(self, path: str, query: Mapping[str, Any] | None, answers: Collection[int]) -> bytes:
+        request = self._client.build_request("GET", path, params=dict(query or {}), headers=_correlation())
+        return self._read(self._begun(request, answers))
+
+    def _begun(self, request: httpx.Request, answers: Collection[int] = ()) -> httpx.Response:
+        """An answer of a status of success, or of one of `answers`, its body not yet read."""
         try:
             response = self._client.send(request, stream=True)
         except httpx.TimeoutException as error:
@@ -141,7 +150,7 @@ class Upstream:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _AtOnce(f"{self.name} can't be reached: {type(error).__name__}") from error
         status = response.status_code
-        if response.is_success:
+        if response.is_success or status in answers:
             return response
         sentence = f"{self.name} answered with status {status}"
         if status not in _WORTH_A_RETRY and 400 <= status < 500:

@@ -1,0 +1,354 @@
+"""ENTSO-E's day-ahead prices (document type A44): Publication_MarketDocument in XML.
+
+GET /api?documentType=A44&in_Domain=&out_Domain=&periodStart=&periodEnd=&securityToken= answers TimeSeries: each of one
+auction, currency and resolution, with Periods of Points `position`, `price.amount`. Curve type A01 tells each position;
+A03 leaves a position out where the price is the one before it. Several auctions may stand in one document: contract A01
+is the day-ahead market, classification position 1 the coupled auction (SDAC), 2 a local one. Without data an
+Acknowledgement_MarketDocument tells the reason. Source: ENTSO-E, Transparency Platform RESTful API user guide (12.1.D);
+Introduction of different timeseries possibilities (curvetypes) v1.4.
+
+The XML is read by the standard library: its parser fetches no external entity, and a document type, without which there
+are no entities at all, is refused. A package such as defusedxml would do no more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, US_PER_DAY, US_PER_HOUR, US_PER_S
+from statistics_manager_service.core.zones import EPOCH, MICROSECOND
+from statistics_manager_service.errors import BadInput, Declined, Fault
+from statistics_manager_service.feeds.bidding_zones import BIDDING_ZONES
+from statistics_manager_service.feeds.price_values import (
+    HALF_HOUR_US,
+    MOST_PRICES,
+    Faults,
+    beginning,
+    in_order,
+    refuse_web_page,
+    shown,
+    value_of_text,
+    within,
+    wrong,
+)
+from statistics_manager_service.feeds.upstream import Upstream, nonsense
+from statistics_manager_service.services.price_rows import ToldPrice
+from statistics_manager_service.services.told_prices import PriceOptions, ToldPrices
+
+_MARKET: Final = "CET"
+_DOCUMENT, _ACKNOWLEDGEMENT = "Publication_MarketDocument", "Acknowledgement_MarketDocument"
+_WANTED: Final = "a Publication_MarketDocument of ENTSO-E (A44)"
+_DAY_AHEAD: Final = "A01"
+_COUPLED: Final = "1"
+_EVERY_POSITION, _CHANGES = "A01", "A03"
+_RESOLUTIONS_US: Final = {"PT15M": QUARTER_US, "PT30M": HALF_HOUR_US, "PT60M": US_PER_HOUR, "PT1H": US_PER_HOUR}
+_EIC: Final = re.compile(r"[0-9A-Z-]{16}", re.ASCII)
+_POSITION: Final = re.compile(r"[1-9]\d{0,5}", re.ASCII)
+_NO_DATA: Final = "999"
+_BAD_REQUEST: Final = 400
+#: Days of one request: a document holds up to 100 TimeSeries, of which a day may need three.
+_DAYS_AT_ONCE: Final = 30
+_SHOWN: Final = 200
+_MOST_OF_PERIOD: Final = 366 * QUARTERS_PER_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class _Auction:
+    """A TimeSeries: what it is of, and its prices."""
+
+    where: str
+    zone: str
+    contract: str
+    position: str
+    currency: str
+    length_us: int
+    prices: list[ToldPrice]
+
+    @property
+    def span_us(self) -> tuple[int, int]:
+        return self.prices[0].start_us, self.prices[-1].start_us + self.prices[-1].length_us
+
+    def meets(self, other: _Auction) -> bool:
+        """Whether both tell of one time."""
+        (begin, end), (others_begin, others_end) = self.span_us, other.span_us
+        return begin < others_end and others_begin < end
+
+
+def decode_a44(body: bytes, options: PriceOptions) -> ToldPrices:
+    """The day-ahead prices of a document. Raises BadInput with all faults; for an acknowledgement, with its reasons.
+
+    unit: chooses the currency where there are several. column: chooses the zone, by name or code. interval_s: chooses
+    the resolution where two tell of one time.
+    """
+    root = _root(body)
+    if _local(root) == _ACKNOWLEDGEMENT:
+        raise BadInput.of([Fault("Reason", f"there are no prices, but the answer: {one}") for one in _reasons(root)])
+    if _local(root) != _DOCUMENT or _text(root, "type") not in ("A44", ""):
+        there = f"{_local(root)} {_text(root, 'type')}".strip()
+        raise wrong("body", f"this is {shown(there)}; wanted is {_WANTED}")
+    told, notes = _auctions(root)
+    return _as_told(told, notes, options)
+
+
+def _as_told(told: Sequence[_Auction], notes: list[str], options: PriceOptions) -> ToldPrices:
+    """The prices of those TimeSeries that are wanted. Raises BadInput."""
+    faults = Faults()
+    chosen = _chosen(told, options, notes)
+    prices = in_order((price for one in chosen for price in one.prices), faults)
+    faults.raise_any()
+    unit = f"{chosen[0].currency}/MWh"
+    return ToldPrices(unit, within(prices, options.start_us, options.end_us), _MARKET, tuple(notes))
+
+
+# --- XML --------------------------------------------------------------------------------------------------------------
+
+
+class _Builder(ElementTree.TreeBuilder):
+    """Builds the tree of a document without a document type."""
+
+    def doctype(self, *_: str | None) -> None:
+        """Raises BadInput: what a document type declares may be entities that grow without bound."""
+        raise wrong("DOCTYPE", "the document needs no document type, and none is read: it may hide entities")
+
+
+def _root(body: bytes) -> ElementTree.Element:
+    refuse_web_page(body, _WANTED)
+    try:
+        root: ElementTree.Element = ElementTree.fromstring(body, ElementTree.XMLParser(target=_Builder()))  # noqa: S314
+    except ElementTree.ParseError as error:
+        line, column = error.position
+        why = f"this is no XML, or was cut off ({str(error).partition(':')[0]}); wanted is {_WANTED}"
+        raise wrong(f"line {line}, column {column + 1}", why) from error
+    except (LookupError, ValueError) as error:
+        raise wrong("line 1", f"the XML is of an encoding that can't be read; wanted is {_WANTED}") from error
+    return root
+
+
+def _local(element: ElementTree.Element) -> str:
+    """The name of an element without its namespace, which tells the version of the schema."""
+    return element.tag.rpartition("}")[2]
+
+
+def _children(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+    return [one for one in element if _local(one) == name]
+
+
+def _text(element: ElementTree.Element, *names: str) -> str:
+    """The text of an element inside of others, empty where it is not there."""
+    found: ElementTree.Element | None = element
+    for name in names:
+        found = next(iter(_children(found, name)), None) if found is not None else None
+    return (found.text or "").strip() if found is not None else ""
+
+
+def _reasons(root: ElementTree.Element) -> list[str]:
+    told = [f"{_text(one, 'code')} {_text(one, 'text')}".strip()[:_SHOWN] for one in _children(root, "Reason")]
+    return [one for one in told if one] or ["none is told"]
+
+
+# --- TimeSeries -------------------------------------------------------------------------------------------------------
+
+
+def _auctions(root: ElementTree.Element) -> tuple[list[_Auction], list[str]]:
+    """The TimeSeries of a document, and notes of prices that it does not tell. Raises BadInput with all faults."""
+    faults, notes, found, count = Faults(), list[str](), [], 0
+    for i, element in enumerate(_children(root, "TimeSeries"), 1):
+        one = _auction(element, f"TimeSeries[{i}]", faults, notes)
+        if one is not None:
+            found.append(one)
+            count += len(one.prices)
+        if count > MOST_PRICES:
+            raise wrong(f"TimeSeries[{i}]", f"the document tells more than {MOST_PRICES} prices")
+    faults.raise_any()
+    return found, notes
+
+
+def _auction(element: ElementTree.Element, where: str, faults: Faults, notes: list[str]) -> _Auction | None:
+    """A TimeSeries, None where nothing of it can be used."""
+    measure, currency = _text(element, "price_Measure_Unit.name"), _text(element, "currency_Unit.name")
+    if measure not in ("MWH", ""):
+        faults.add(f"{where}/price_Measure_Unit.name", f"{shown(measure)} is not read; MWH is")
+    if re.fullmatch("[A-Z]{3}", currency) is None:
+        faults.add(f"{where}/currency_Unit.name", f"{shown(currency)} is no currency such as EUR")
+    curve = _text(element, "curveType") or _EVERY_POSITION
+    if curve not in (_EVERY_POSITION, _CHANGES):
+        faults.add(f"{where}/curveType", f"{shown(curve)} is not read; {_EVERY_POSITION} and {_CHANGES} are")
+        return None
+    prices: list[ToldPrice] = []
+    lengths = set()
+    for i, period in enumerate(_children(element, "Period"), 1):
+        found = _period(period, f"{where}/Period[{i}]", curve, faults, notes)
+        lengths |= {one.length_us for one in found}
+        prices += found
+        if len(prices) > MOST_PRICES:
+            break  # and the document is refused
+    if len(lengths) > 1:
+        faults.add(where, "its Periods have several resolutions")
+    if not prices:
+        return None
+    return _Auction(
+        where,
+        _text(element, "in_Domain.mRID"),
+        _text(element, "contract_MarketAgreement.type"),
+        _text(element, "classificationSequence_AttributeInstanceComponent.position"),
+        currency,
+        prices[0].length_us,
+        sorted(prices, key=lambda one: one.start_us),
+    )
+
+
+def _period(element: ElementTree.Element, where: str, curve: str, faults: Faults, notes: list[str]) -> list[ToldPrice]:
+    """The prices of a Period."""
+    edges = [beginning(_text(element, "timeInterval", side), f"{where}/timeInterval/{side}", faults)
+             for side in ("start", "end")]  # fmt: skip
+    length_us = _RESOLUTIONS_US.get(_text(element, "resolution"))
+    if length_us is None:
+        told = shown(_text(element, "resolution"))
+        faults.add(f"{where}/resolution", f"{told} is none of {', '.join(_RESOLUTIONS_US)}")
+    start_us, end_us = edges
+    if start_us is None or end_us is None or length_us is None:
+        return []
+    count, rest = divmod(end_us - start_us, length_us)
+    if count <= 0 or rest or count > _MOST_OF_PERIOD:
+        faults.add(f"{where}/timeInterval", "it is no whole number of intervals of the resolution, up to a year")
+        return []
+    points = _points(element, where, count, faults)
+    if curve == _CHANGES and points:
+        if 1 not in points:
+            faults.add(f"{where}/Point[1]", "position 1 is missing, so the first price is unknown")
+        value: Decimal | None = None
+        for position in range(1, count + 1):
+            value = points.get(position, value)
+            if value is not None:
+                points[position] = value
+    elif len(points) < count and not faults:
+        notes.append(f"{where}: {count - len(points)} of {count} prices are not told")
+    return [ToldPrice(start_us + (n - 1) * length_us, length_us, value) for n, value in sorted(points.items())]
+
+
+def _points(element: ElementTree.Element, where: str, count: int, faults: Faults) -> dict[int, Decimal]:
+    """The prices of a Period by their positions, as they are told."""
+    found: dict[int, Decimal] = {}
+    for i, one in enumerate(_children(element, "Point"), 1):
+        at = f"{where}/Point[{i}]"
+        told = _text(one, "position")
+        value = value_of_text(_text(one, "price.amount"), "point", f"{at}/price.amount", faults)
+        if _POSITION.fullmatch(told) is None or int(told) > count:
+            faults.add(f"{at}/position", f"{shown(told)} is none of 1 to {count}, which the Period has")
+        elif int(told) in found:
+            faults.add(f"{at}/position", f"position {told} is told twice")
+        elif value is not None:
+            found[int(told)] = value
+    if not _children(element, "Point"):
+        faults.add(where, "it has no Point")
+    return found
+
+
+# --- which TimeSeries count -------------------------------------------------------------------------------------------
+
+
+def _chosen(told: Sequence[_Auction], options: PriceOptions, notes: list[str]) -> list[_Auction]:
+    """Those TimeSeries of the day-ahead market that are wanted. Raises BadInput where none is, or a choice lacks."""
+    found = [one for one in told if one.contract in (_DAY_AHEAD, "")]
+    coupled = [one for one in found if one.position == _COUPLED]
+    found = [
+        one
+        for one in found
+        if one.position == _COUPLED or (not one.position and not any(one.meets(other) for other in coupled))
+    ]
+    if len(found) < len(told):
+        notes.append(f"{len(told) - len(found)} of {len(told)} TimeSeries are left out: of other auctions")
+    if not found:
+        raise wrong("TimeSeries", "none of them tells prices of the day-ahead auction (contract A01, position 1)")
+    zone = options.column and BIDDING_ZONES.get(options.column.upper(), options.column)
+    found = _of_one(found, [one.zone for one in found], zone, "in_Domain.mRID", "zone")
+    currency = options.unit and _currency_of(options.unit)
+    found = _of_one(found, [one.currency for one in found], currency, "currency_Unit.name", "currency, by the unit")
+    lengths = {one.length_us for one in found}
+    if options.interval_s is None:
+        if any(a.length_us < b.length_us and a.meets(b) for a in found for b in found):
+            raise wrong("resolution", "two resolutions tell of one time; tell which interval is wanted")
+        return found
+    wanted_us = options.interval_s * US_PER_S
+    if wanted_us not in lengths:
+        raise wrong("resolution", "no TimeSeries has the interval that is wanted")
+    return [one for one in found if one.length_us == wanted_us]
+
+
+def _of_one(found: list[_Auction], told: list[str], wanted: str | None, where: str, what: str) -> list[_Auction]:
+    """Those of one zone or currency. Raises BadInput."""
+    there = ", ".join(sorted(set(told)))[:_SHOWN]
+    if wanted is None and len(set(told)) > 1:
+        raise wrong(where, f"there are several; tell which {what}: {there}")
+    if wanted is not None and wanted not in told:
+        raise wrong(where, f"there is no {shown(wanted)}; there is: {there}")
+    return [one for one, name in zip(found, told, strict=True) if wanted in (None, name)]
+
+
+def _currency_of(unit: str) -> str:
+    """The currency of a unit per MWh. Raises BadInput."""
+    currency, _, measure = unit.partition("/")
+    if measure != "MWh":
+        raise wrong("unit", f"ENTSO-E tells prices per MWh, such as EUR/MWh, not {shown(unit)}")
+    return currency
+
+
+# --- fetching ---------------------------------------------------------------------------------------------------------
+
+
+class Entsoe:
+    """Asks ENTSO-E's platform.
+
+    path: of the API on its host. token: each request bears it in its query, so no URL of a request is ever shown.
+    """
+
+    def __init__(self, upstream: Upstream, path: str, token: str) -> None:
+        self._upstream, self._path, self._token = upstream, path, token
+
+    def fetch(self, zone: str, options: PriceOptions, start_us: int, end_us: int) -> Iterator[ToldPrices]:
+        """The prices of a zone, by name or code, month by month; where none are known, a note alone.
+
+        Raises BadInput for an unknown zone; Unavailable, also where the answer is nonsense; Declined.
+        """
+        eic = BIDDING_ZONES.get(zone.upper(), zone)
+        if _EIC.fullmatch(eic) is None:
+            names = ", ".join(BIDDING_ZONES)
+            raise wrong("zone", f"{shown(zone)} is neither an EIC code nor one of: {names}")
+        if options.unit is not None:
+            _currency_of(options.unit)
+        for begin_us in range(start_us, end_us, _DAYS_AT_ONCE * US_PER_DAY):
+            stop_us = min(begin_us + _DAYS_AT_ONCE * US_PER_DAY, end_us)
+            yield self._part(eic, replace(options, start_us=begin_us, end_us=stop_us), begin_us, stop_us)
+
+    def _part(self, eic: str, options: PriceOptions, start_us: int, end_us: int) -> ToldPrices:
+        query: dict[str, Any] = {
+            "securityToken": self._token, "documentType": "A44", "in_Domain": eic, "out_Domain": eic,
+            "contract_MarketAgreement.type": _DAY_AHEAD, "periodStart": _minute(start_us), "periodEnd": _minute(end_us),
+        }  # fmt: skip
+        body, name = self._upstream.get_bytes(self._path, query, answers=(_BAD_REQUEST,)), self._upstream.name
+        try:
+            root = _root(body)
+            if _local(root) == _ACKNOWLEDGEMENT:
+                return self._acknowledged(_reasons(root), options, start_us, end_us)
+            told, notes = _auctions(root)
+        except BadInput as error:
+            raise nonsense(name, error.sentence) from error
+        return _as_told(told, notes, options)  # a choice that lacks is the caller's fault
+
+    def _acknowledged(self, reasons: list[str], options: PriceOptions, start_us: int, end_us: int) -> ToldPrices:
+        """What an answer without data means. Raises Declined unless it is that there are none."""
+        if not any(one.startswith(_NO_DATA) and "no matching data" in one.lower() for one in reasons):
+            sentence = f"{self._upstream.name} declined what it was asked: {'; '.join(reasons)}"
+            raise Declined(sentence, _BAD_REQUEST)
+        note = f"{_minute(start_us)} to {_minute(end_us)} UTC: {self._upstream.name} has no prices (yet)"
+        return ToldPrices(options.unit or "EUR/MWh", [], _MARKET, (note,))
+
+
+def _minute(at_us: int) -> str:
+    """An instant as ENTSO-E writes it in queries: yyyyMMddHHmm in UTC."""
+    return f"{EPOCH + at_us * MICROSECOND:%Y%m%d%H%M}"
