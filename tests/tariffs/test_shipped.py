@@ -137,8 +137,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("se-effekt-seom", "working_hours"): swedish_working_hours,
 }
 
-#: Hours of 2026. Portugal's are known from elsewhere; the others are counted by hand: 2026 has 261 weekdays, six of them
-#: holidays of a fixed date in Spain, ten of them off in Sweden (103 left from November to March, 148 from April on).
+#: Hours of 2026. Portugal's are known from elsewhere; the others are counted by hand: 2026 has 261 weekdays, six of
+#: them holidays of a fixed date in Spain, ten off in Sweden (103 left from November to March, 148 from April on).
 HOURS: dict[tuple[str, str], dict[str, float]] = {
     ("pt-btn-tri-horario", "tri_diario"): {"V": 3650, "C": 3650, "P": 1460},
     ("pt-btn-bi-horario", "bi_diario"): {"V": 3650, "FV": 5110},
@@ -227,7 +227,7 @@ def test_a_shipped_document_names_each_parameter_and_each_series_that_it_needs(t
 @pytest.mark.parametrize("tariff_id", shipped_ids())
 def test_a_number_that_a_contract_may_tell_is_a_number_of_the_right_kind(tariff_id: str) -> None:
     for name, value in shipped_tariff(tariff_id).parameters.items():
-        has_unit = any(part in name for part in ("_per_", "_kva", "_kw", "_share"))
+        has_unit = "_per_" in name or name.endswith(("_kva", "_kw", "_share"))
         assert has_unit == isinstance(value, Decimal), name
 
 
