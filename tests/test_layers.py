@@ -1,4 +1,4 @@
-"""The folders say what a file may import: core ← services ← adapters ← bootstrap and the command line."""
+"""The folders say what a file may import: core ← tariffs ← services ← adapters ← bootstrap and the command line."""
 
 from __future__ import annotations
 
@@ -13,18 +13,31 @@ NAME = PACKAGE.name
 #: What each part of the package may import of the others, beside itself; `errors` and `observability` are everybody's.
 MAY_IMPORT = {
     "core": set(),
-    "services": {"core", "settings"},
-    "storage": {"core", "services"},
-    "ingest": {"core", "services"},
-    "api": {"core", "services"},
-    "feeds": {"core", "services"},
-    "events": {"core", "services"},
-    "demo": {"core", "services"},
+    "tariffs": {"core"},
+    "services": {"core", "settings", "tariffs"},
+    "storage": {"core", "services", "tariffs"},
+    "ingest": {"core", "services", "tariffs"},
+    "api": {"core", "services", "tariffs"},
+    "feeds": {"core", "services", "tariffs"},
+    "events": {"core", "services", "tariffs"},
+    "demo": {"core", "services", "tariffs"},
+    "statements": {"core", "tariffs"},
     "errors": set(),
     "settings": set(),
     "observability": set(),
-    "bootstrap": {"core", "services", "storage", "ingest", "api", "feeds", "events", "settings"},
-    "cli": {"core", "services", "storage", "ingest", "demo", "settings", "bootstrap"},
+    "bootstrap": {
+        "core",
+        "tariffs",
+        "services",
+        "storage",
+        "ingest",
+        "api",
+        "feeds",
+        "events",
+        "statements",
+        "settings",
+    },
+    "cli": {"core", "tariffs", "services", "storage", "ingest", "demo", "statements", "settings", "bootstrap"},
     "__main__": {"cli"},
     "__init__": set(),
 }
