@@ -1,0 +1,349 @@
+"""A statement as a PDF to send: A4, the same texts as the page, the chart as vectors."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from statistics_manager_service.statements.chart import Chart, Tone, chart_of
+from statistics_manager_service.statements.fonts import helping_font, installed_fonts
+from statistics_manager_service.statements.paper import (
+    ACCENT,
+    AMBER,
+    AMBER_PALE,
+    BOTTOM,
+    GREEN,
+    GREY,
+    HAIR,
+    INK,
+    LEFT,
+    LIGHT,
+    SAND,
+    SAND_PALE,
+    SOFT,
+    TOP,
+    WHITE,
+    WIDTH,
+    Align,
+    Colour,
+    Paper,
+    leading,
+)
+from statistics_manager_service.statements.sheet import LANGUAGE, PeriodSheet, Row, Sheet, Sums, sheet_of
+from statistics_manager_service.statements.tables import Column, Table
+from statistics_manager_service.tariffs.statement import Statement
+
+_TONES: Final[dict[Tone, Colour]] = {
+    "energy": ACCENT,
+    "cost": GREY,
+    "credit": GREEN,
+    "part": LIGHT,
+    "unknown": SAND_PALE,
+}
+_SHARES: Final = (ACCENT, LIGHT, SAND)
+_SPACE: Final = 9.0
+_GUTTER: Final = 12.0
+_HALF: Final = (WIDTH - _GUTTER) / 2
+_CARD_WIDTH: Final = 74.0
+_CARD_HEIGHT: Final = 50.0
+_PART_HEIGHT: Final = 6.0
+_CHART_PT: Final = 7.5
+_LABEL_ROOM: Final = 20.0
+#: By where a label's point is: how far left of it its room begins, and how it stands in there.
+_PLACES: Final[dict[str, tuple[float, Align]]] = {
+    "left": (0, "L"),
+    "middle": (_LABEL_ROOM / 2, "C"),
+    "right": (_LABEL_ROOM, "R"),
+}
+
+
+def to_pdf(statement: Statement, fonts: Sequence[pathlib.Path] | None = None) -> bytes:
+    """The PDF of a statement: the same bytes for the same statement and fonts.
+
+    fonts: files of fonts for letters that the shipped one lacks, the preferred first; those of the machine unless told.
+    """
+    sheet = sheet_of(statement)
+    helping = helping_font(_foreign(sheet), installed_fonts() if fonts is None else fonts)
+    running = f"{sheet.title} · {sheet.name} · {sheet.span}"
+    paper = Paper(f"{sheet.title} – {sheet.name} – {sheet.span}", running, LANGUAGE, statement.made_us, helping)
+    _header(paper, sheet)
+    _provisional(paper, sheet)
+    _overview(paper, sheet)
+    _chart(paper, chart_of(statement, WIDTH))
+    _facts(paper, sheet)
+    _period_table(paper, sheet)
+    for period in sheet.periods:
+        _period(paper, sheet, period)
+    _ending(paper, sheet)
+    return bytes(paper.output())
+
+
+def _foreign(sheet: Sheet) -> Iterator[str]:
+    """Texts that people have written."""
+    yield from (sheet.name, sheet.household, sheet.mark, *sheet.tariffs, *sheet.provisional)
+    for period in sheet.periods:
+        yield from (*period.facts, *period.provisional)
+        for group in period.groups:
+            for row in group.rows:
+                yield from (row.title, *row.details, row.unit, row.price_unit)
+
+
+def _header(paper: Paper, sheet: Sheet) -> None:
+    paper.box(LEFT, 0, WIDTH, 1.6, ACCENT)
+    paper.paragraph(sheet.title, size=24, bold=True)
+    paper.y_mm += 1.5
+    paper.paragraph(sheet.name, size=13)
+    paper.paragraph(sheet.span, size=13, colour=ACCENT)
+    paper.y_mm += 1
+    made = f"Made on {sheet.made}" if sheet.made else ""
+    meta = " · ".join(one for one in (f"Household {sheet.household}", sheet.timezone, made) if one)
+    paper.paragraph(meta, size=8.5, colour=SOFT)
+
+
+def _provisional(paper: Paper, sheet: Sheet) -> None:
+    if not sheet.provisional:
+        return
+    paper.y_mm += _SPACE
+    inside = WIDTH - 12
+    reasons = [paper.lines(why, inside - 4, 9) for why in sheet.provisional]
+    height = 8 + leading(10) + leading(9) * (1 + sum(map(len, reasons)))
+    if height > BOTTOM - TOP:  # more reasons than a sheet holds: without the box
+        reasons = []
+        height = 8 + leading(10) + leading(9)
+    paper.need(height)
+    y = paper.y_mm
+    paper.box(LEFT, y, WIDTH, height, AMBER_PALE)
+    paper.box(LEFT, y, 1.2, height, AMBER)
+    y += 4
+    paper.put(LEFT + 6, y, "This statement is provisional", size=10, bold=True, colour=AMBER)
+    y += leading(10)
+    paper.put(LEFT + 6, y, "It may still change:", size=9)
+    y += leading(9)
+    for lines in reasons:
+        paper.put(LEFT + 6, y, "•")
+        for line in lines:
+            paper.put(LEFT + 10, y, line, width=inside - 3)
+            y += leading(9)
+    paper.y_mm += height
+    for why in () if reasons else sheet.provisional:
+        paper.paragraph(f"• {why}")
+
+
+def _heading(paper: Paper, text: str, x: float = LEFT, width: float = WIDTH) -> None:
+    paper.put(x, paper.y_mm, text, width=width, size=11, bold=True)
+    paper.y_mm += leading(11) + 1.5
+
+
+def _overview(paper: Paper, sheet: Sheet) -> None:
+    paper.y_mm += _SPACE
+    parts_height = leading(11) + 1.5 + _PART_HEIGHT * (len(sheet.parts) + 1)
+    paper.need(max(_CARD_HEIGHT, parts_height))
+    top = paper.y_mm
+    _card(paper, sheet, top)
+    x, width = LEFT + _CARD_WIDTH + _GUTTER, WIDTH - _CARD_WIDTH - _GUTTER
+    _heading(paper, f"What it is made of, {sheet.mark}", x, width)
+    for i, one in enumerate(sheet.parts):
+        y = paper.y_mm
+        paper.rule(x, y, width, HAIR) if i else None
+        paper.put(x, y + 1, one.title, width=38, size=9)
+        paper.box(x + 40, y + 2.3, abs(one.weight) * 22, 1.7, GREEN if one.weight < 0 else ACCENT)
+        paper.put(x + 64, y + 1, one.amount, width=width - 64, align="R", size=9)
+        paper.y_mm += _PART_HEIGHT
+    paper.rule(x, paper.y_mm, width, INK)
+    paper.put(x, paper.y_mm + 1.2, "Total", size=9, bold=True)
+    paper.put(x, paper.y_mm + 1.2, sheet.sums.gross, width=width, align="R", size=9, bold=True)
+    paper.y_mm = top + max(_CARD_HEIGHT, parts_height)
+
+
+def _card(paper: Paper, sheet: Sheet, top: float) -> None:
+    x, width = LEFT + 7, _CARD_WIDTH - 14
+    paper.box(LEFT, top, _CARD_WIDTH, _CARD_HEIGHT, GREEN if sheet.is_credit else ACCENT, radius=1.6)
+    paper.put(x, top + 6, sheet.total_title, width=width, size=10, colour=WHITE)
+    paper.put(x, top + 11, sheet.total, width=width, size=32, bold=True, colour=WHITE)
+    paper.put(x, top + 27, sheet.total_detail, width=width, size=8.5, colour=WHITE)
+    paper.rule(x, top + 34.5, width, LIGHT)
+    for i, (name, text) in enumerate(sheet.energies):
+        y = top + 37 + i * 4.8
+        paper.put(x, y, name, width=width, size=8.5, colour=WHITE)
+        paper.put(x, y, text, width=width, align="R", size=8.5, colour=WHITE)
+
+
+def _chart(paper: Paper, chart: Chart | None) -> None:
+    if chart is None:
+        return
+    paper.y_mm += _SPACE
+    paper.need(chart.height + (leading(_CHART_PT) if chart.legend else 0))
+    top = paper.y_mm
+    for rule in chart.rules:
+        paper.rule(LEFT + rule.x, top + rule.y, rule.width, HAIR)
+    for bar in chart.bars:
+        paper.box(LEFT + bar.x, top + bar.y, bar.width, bar.height, _TONES[bar.tone])
+    for label in chart.labels:
+        size, colour = (8.5, INK) if label.is_title else (_CHART_PT, SOFT)
+        begin, align = _PLACES[label.align]
+        width = WIDTH if begin == 0 else _LABEL_ROOM
+        x, y = LEFT + label.x - begin, top + label.y - leading(size) / 2
+        paper.put(x, y, label.text, width=width, align=align, size=size, bold=label.is_title, colour=colour)
+    paper.y_mm += chart.height
+    x = LEFT
+    for tone, text in chart.legend:
+        paper.box(x, paper.y_mm + 0.9, 2, 2, _TONES[tone])
+        paper.put(x + 3.2, paper.y_mm, text, size=_CHART_PT, colour=SOFT)
+        x += 3.2 + paper.get_string_width(text) + 6
+    paper.y_mm += leading(_CHART_PT) if chart.legend else 0
+
+
+def _facts(paper: Paper, sheet: Sheet) -> None:
+    paper.y_mm += _SPACE
+    columns = [Column("Rate", 20, "L")]
+    columns += [Column(f"{one} {sheet.mark}", (_HALF - 20) / 3, bold=one == "Gross") for one in ("Net", "Tax", "Gross")]
+    table = Table(paper, columns)
+    heading = leading(11) + 1.5
+    height = heading + table.head_height + table.row_height("") * len(sheet.taxes) + table.total_height
+    paper.need(max(height, 36.0) if height < BOTTOM - TOP else heading + 30)
+    top = paper.y_mm
+    _heading(paper, "How the energy is known", LEFT + _HALF + _GUTTER, _HALF)
+    _shares(paper, sheet)
+    bottom, paper.y_mm = paper.y_mm, top
+    _heading(paper, "Taxes by rate")
+    table.head()
+    for i, one in enumerate(sheet.taxes):
+        table.row([one.rate, *_amounts(one.sums)], keep=table.total_height if i == len(sheet.taxes) - 1 else 0)
+    table.total(["Total", *_amounts(sheet.sums)], 20)
+    paper.y_mm = max(paper.y_mm, bottom)
+
+
+def _amounts(sums: Sums) -> tuple[str, str, str]:
+    return sums.net, sums.tax, sums.gross
+
+
+def _shares(paper: Paper, sheet: Sheet) -> None:
+    x, at = LEFT + _HALF + _GUTTER, 0.0
+    paper.y_mm += 1
+    paper.box(x, paper.y_mm, _HALF, 2.6, HAIR)
+    for one, colour in zip(sheet.shares, _SHARES, strict=True):
+        paper.box(x + at * _HALF, paper.y_mm, one.weight * _HALF, 2.6, colour)
+        at += one.weight
+    paper.y_mm += 5
+    for one, colour in zip(sheet.shares, _SHARES, strict=True):
+        paper.box(x, paper.y_mm + 1.1, 2.2, 2.2, colour)
+        paper.put(x + 4, paper.y_mm, one.name, size=8.5)
+        paper.put(x, paper.y_mm, one.text, width=_HALF, align="R", size=8.5)
+        paper.y_mm += 5
+    paper.put(x, paper.y_mm + 0.5, "Shares of the time covered.", size=7.5, colour=SOFT)
+    paper.y_mm += 5
+
+
+def _period_table(paper: Paper, sheet: Sheet) -> None:
+    if not sheet.period_rows:
+        return
+    columns = [Column("Period", 52, "L"), Column("Days", 15), Column("From grid kWh", 25), Column("To grid kWh", 23)]
+    columns += [
+        Column(f"Net {sheet.mark}", 20),
+        Column(f"Tax {sheet.mark}", 18),
+        Column(f"Gross {sheet.mark}", 21, bold=True),
+    ]
+    table = Table(paper, columns)
+    paper.y_mm += _SPACE
+    whole = leading(11) + 1.5 + table.head_height + table.row_height("") * len(sheet.period_rows) + table.total_height
+    paper.need(whole if whole < BOTTOM - TOP - 10 else 40)
+    paper.start_section("Billing periods")
+    _heading(paper, "Billing periods")
+    table.head()
+    last = len(sheet.period_rows) - 1
+    for i, one in enumerate(sheet.period_rows):
+        table.row(
+            [one.span, one.days, one.imported, one.exported, *_amounts(one.sums)],
+            keep=table.total_height if i == last else 0,
+            flag="provisional" if one.is_provisional else "",
+        )
+    table.total(["Total", "", "", "", *_amounts(sheet.sums)], 52)
+
+
+def _lines_table(paper: Paper, mark: str) -> Table:
+    """Quantity and price have their unit in a column of its own, so that the figures stand below each other."""
+    return Table(
+        paper,
+        [
+            Column("Charge", 60, "L"),
+            Column("Quantity", 16),
+            Column("", 13, "L", SOFT),
+            Column(f"Unit price {mark}", 15),
+            Column("", 15, "L", SOFT),
+            Column(f"Net {mark}", 15),
+            Column("Rate", 10, colour=SOFT),
+            Column(f"Tax {mark}", 14),
+            Column(f"Gross {mark}", 16, bold=True),
+        ],
+        size=8,
+    )
+
+
+def _period(paper: Paper, sheet: Sheet, period: PeriodSheet) -> None:
+    table = _lines_table(paper, sheet.mark)
+    facts = [" · ".join(period.facts)]
+    small = [(line, SOFT) for one in facts for line in paper.lines(one, WIDTH, 8.2)]
+    small += [(line, AMBER) for why in period.provisional for line in paper.lines(f"Provisional: {why}", WIDTH, 8.2)]
+    intro = leading(11) + len(small) * leading(8.2) + 1.5
+    rows = [row for group in period.groups for row in group.rows]
+    height = intro + table.head_height + table.group_height * len(period.groups) + table.total_height
+    height += sum(_row_height(table, row) for row in rows) + (0 if rows else table.row_height(""))
+    first = table.head_height + table.group_height + 2 * (_row_height(table, rows[0]) if rows else 6)
+    paper.y_mm += _SPACE
+    paper.need(height if height < BOTTOM - 26 else intro + first)
+    paper.start_section(f"{period.title}: {period.span}")
+    paper.put(LEFT, paper.y_mm, period.title, size=11, bold=True)
+    paper.put(LEFT + paper.get_string_width(period.title) + 4, paper.y_mm, period.span, size=11, colour=ACCENT)
+    paper.y_mm += leading(11)
+    for line, colour in small:
+        paper.put(LEFT, paper.y_mm, line, size=8.2, colour=colour)
+        paper.y_mm += leading(8.2)
+    paper.y_mm += 1.5
+    table.head()
+    _period_rows(table, period)
+    net, tax, gross = _amounts(period.sums)
+    table.total([period.total, "", "", "", "", net, "", tax, gross], 119)
+
+
+def _period_rows(table: Table, period: PeriodSheet) -> None:
+    for group in period.groups:
+        table.group(group.title, keep=_row_height(table, group.rows[0]))
+        for row in group.rows:
+            is_last = group is period.groups[-1] and row is group.rows[-1]
+            net, tax, gross = _amounts(row.sums)
+            cells = [
+                row.title,
+                row.quantity,
+                f" {row.unit}",
+                row.price,
+                f" {row.price_unit}",
+                net,
+                row.tax_rate,
+                tax,
+                gross,
+            ]
+            table.row(cells, row.details, keep=table.total_height if is_last else 0)
+    if not period.groups:
+        table.row(["Nothing is charged for this time.", *[""] * 8], keep=table.total_height)
+
+
+def _row_height(table: Table, row: Row) -> float:
+    return table.row_height(row.title, row.details)
+
+
+def _ending(paper: Paper, sheet: Sheet) -> None:
+    paper.y_mm += _SPACE
+    _list(paper, "Notes", sheet.notes)
+    if sheet.tariffs:
+        paper.y_mm += 3
+        _list(paper, "Tariffs used", sheet.tariffs)
+
+
+def _list(paper: Paper, title: str, items: Iterable[str]) -> None:
+    paper.need(leading(9.5) + 3 * leading(8))
+    paper.paragraph(title, size=9.5, bold=True)
+    paper.y_mm += 0.8
+    for one in items:
+        paper.paragraph(one, size=8, colour=SOFT)
+        paper.y_mm += 0.8
