@@ -35,6 +35,9 @@ def worked_out(measure: str, flows: dict[str, int]) -> float:
         pytest.param("self_sufficiency_rate", {"import": 7}, 0, id="a home that only buys is not self-sufficient"),
         pytest.param("self_sufficiency_rate", {"import": 0, "production": 4}, 1, id="a home that buys nothing is"),
         pytest.param("self_consumption_rate", {"production": 4, "export": 4}, 0, id="all is sold"),
+        # GSY-e's documentation: produced 10, self-consumed 3, demand 3: 30 % and 100 %
+        pytest.param("self_consumption_rate", {"import": 0, "production": 10, "export": 7}, 0.3, id="GSY-e's example"),
+        pytest.param("self_sufficiency_rate", {"import": 0, "production": 10, "export": 7}, 1, id="GSY-e's, too"),
         pytest.param("self_consumption_rate", {"production": 4, "export": 5}, 0, id="a rate is never below 0"),
         pytest.param("self_sufficiency_rate", {"import": -1, "production": 4}, 1, id="nor above 1"),
     ],
