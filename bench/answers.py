@@ -11,8 +11,9 @@ import pandas as pd
 
 from bench.homes import START_S, YEAR_S, ZONE, readings, register
 from bench.report import Line, paired, shown_s
-from bench.stores import make, now_us
+from bench.stores import make
 from statistics_manager_service.api.encoding import JSON, encode
+from statistics_manager_service.bootstrap import asking_of
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import QUARTER_S, S_PER_MINUTE
 from statistics_manager_service.services.asking import Asking, Question
@@ -67,7 +68,7 @@ def fill(folder: pathlib.Path) -> tuple[SqlStore, dict[str, tuple[Int64, Int64]]
 
 def measure(store: SqlStore, held: dict[str, tuple[Int64, Int64]]) -> list[Line]:
     """Each question beside pandas and the bare lookup; the growth with density and with years."""
-    asking = Asking(store, now_us, most_kept_bytes=2**26)
+    asking = asking_of(store, most_kept_bytes=2**26)
     lines: list[Line] = []
     spent: dict[str, float] = {}
     cases = (

@@ -21,6 +21,7 @@ from statistics_manager_service.api import (
     households,
     producers,
     readings,
+    statements,
     statistics,
 )
 from statistics_manager_service.api.direct import Direct
@@ -76,6 +77,7 @@ def create_app(services: AppServices) -> Service:
     app.state.services = services
     for router in (
         statistics.router,
+        statements.router,
         flexihome.router,
         forecasts.router,
         readings.router,

@@ -108,6 +108,7 @@ def _series(columns: Iterable[Column]) -> list[dict[str, Any]]:
             "coverage": _shares(one.coverage),
             "estimated": _shares(one.estimated),
             "total": one.total,
+            **({"lacks": [lack._asdict() for lack in one.lacks]} if one.lacks else {}),
         }
         for one in columns
     ]

@@ -24,6 +24,7 @@ from statistics_manager_service.errors import BadInput
 from statistics_manager_service.services.access import Caller, require_read
 from statistics_manager_service.services.app import AppServices
 from statistics_manager_service.services.asking import (
+    ALL_MEASURES,
     END_NOT_AFTER_START,
     GROUPINGS,
     Page,
@@ -34,7 +35,6 @@ from statistics_manager_service.services.asking import (
     parse_verdict,
     parse_week_start,
 )
-from statistics_manager_service.services.measuring import MEASURES
 from statistics_manager_service.services.overview import summary_of
 
 router = APIRouter(tags=["Ask"])
@@ -102,7 +102,9 @@ class StatisticsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     measures: Annotated[list[str], checked(lambda some: parse_measures(",".join(some)))] = Field(
-        description="Names, by comma or by repetition: " + ", ".join(m for m in MEASURES if "_l" not in m) + ", and "
+        description="Names, by comma or by repetition: "
+        + ", ".join(m for m in ALL_MEASURES if "_l" not in m)
+        + ", and "
         "the quantities of a phase, such as `voltage_l1`.",
         examples=[["energy_import", "energy_export"]],
     )

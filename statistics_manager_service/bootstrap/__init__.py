@@ -23,8 +23,10 @@ from statistics_manager_service.observability import configure_logging
 from statistics_manager_service.services.accounts import Accounts
 from statistics_manager_service.services.app import AppServices, DecodedLines
 from statistics_manager_service.services.asking import Asking
+from statistics_manager_service.services.bills import Bills
 from statistics_manager_service.services.blacklisting import Blacklist
 from statistics_manager_service.services.carbon import CarbonForecasts
+from statistics_manager_service.services.costing import Costs
 from statistics_manager_service.services.fields import KNOWN_FIELDS
 from statistics_manager_service.services.forecasting import Forecasts
 from statistics_manager_service.services.households import Households
@@ -33,19 +35,28 @@ from statistics_manager_service.services.keys import PublicKeys
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.statements import Statements
+from statistics_manager_service.services.tariffs import Tariffs
 from statistics_manager_service.services.telemetry import resolve_series
 from statistics_manager_service.services.tokens import Keys, SharedKey, Tokens
 from statistics_manager_service.services.working import Duty, Workers
 from statistics_manager_service.settings import Settings
+from statistics_manager_service.statements.html import to_html
+from statistics_manager_service.statements.pdf import to_pdf
 from statistics_manager_service.storage.blacklist import TokenBlacklist
 from statistics_manager_service.storage.database import SqlStore, open_engine
 from statistics_manager_service.storage.migrate import migrate
+from statistics_manager_service.tariffs.statement import Statement
 
 DECODERS = {
     "application/json": decode_json,
     "text/csv": decode_csv,
     "application/vnd.apache.arrow.stream": decode_arrow,
     "application/vnd.apache.parquet": decode_parquet,
+}
+RENDERERS: dict[str, Callable[[Statement], bytes]] = {
+    "text/html": lambda statement: to_html(statement).encode(),
+    "application/pdf": to_pdf,
 }
 #: A key that is shorter can be guessed from a token.
 SHORTEST_KEY_BYTES = 32
@@ -134,6 +145,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     )
     accounts = Accounts(store, account_manager(settings), settings.account_ttl_s)
     refreshing = Workers([] if accounts.state is None else [Duty("accounts", accounts.refresh, accounts.rest_s)])
+    bills = Bills(Tariffs(store, now_us))
     return AppServices(
         settings=settings,
         store=store,
@@ -141,7 +153,11 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         households=Households(store, recorder, now_us),
         tokens=tokens,
         recorder=recorder,
-        asking=Asking(store, now_us, settings.max_households_per_query, settings.kept_answers_bytes),
+        asking=Asking(
+            store, now_us, Costs(bills, now_us), settings.max_households_per_query, settings.kept_answers_bytes
+        ),
+        statements=Statements(store, bills, now_us),
+        renderers=dict(RENDERERS),
         producers=Producers(store, now_us),
         accounts=accounts,
         carbon=CarbonForecasts(store, carbon_source(settings), settings.carbon_zone, settings.carbon_ttl_s, now_us),
@@ -208,6 +224,11 @@ def households_of(store: SqlStore) -> Households:
 def device_tokens_of(store: SqlStore) -> Tokens:
     """Device tokens of a store, for commands: no JWT is verified there."""
     return Tokens(store, now_us, None, "HS512", 0)
+
+
+def asking_of(store: SqlStore, most_kept_bytes: int = 0) -> Asking:
+    """Statistics of a store, for commands and benchmarks."""
+    return Asking(store, now_us, Costs(Bills(Tariffs(store, now_us)), now_us), most_kept_bytes=most_kept_bytes)
 
 
 def forecasts_of(settings: Settings, store: SqlStore) -> Forecasts:

@@ -28,7 +28,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from statistics_manager_service.core.labels import bucket_rows
+from statistics_manager_service.core.labels import bucket_rows, iso_labels
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import (
     QUARTER_US,
@@ -63,6 +63,7 @@ __all__ = [
     "bucket_json",
     "calendar",
     "check_zone",
+    "civil_label",
     "instant_us",
     "local_instants_us",
     "parse_moment",
@@ -242,6 +243,13 @@ def _bucket_json(cal: Calendar) -> bytes:
 
 
 _cached_bucket_json = lru_cache(maxsize=64)(_bucket_json)
+
+
+@lru_cache(maxsize=4_096)
+def civil_label(zone: str, at_us: int) -> str:
+    """An instant as a date-time of a zone, with its offset."""
+    offset_s = offset_at_us(zoneinfo.ZoneInfo(zone), at_us) // US_PER_S
+    return iso_labels(np.array([at_us], np.int64), np.array([offset_s], np.int64))[0]
 
 
 def instant_us(zone: str, wall: date | datetime, fold: int = 0) -> int:

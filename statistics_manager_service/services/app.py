@@ -14,9 +14,11 @@ from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.statements import Statements
 from statistics_manager_service.services.telemetry import Unknown
 from statistics_manager_service.services.tokens import Tokens
 from statistics_manager_service.settings import Settings
+from statistics_manager_service.tariffs.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class DecodedLines:
 class AppServices:
     """The services, and the decoders of bodies by media type.
 
+    renderers: of statements, by media type.
     decode_lines: a body of line protocol, its precision, and the one household that the writer may write for (None:
     all of them).
     begin, end: begin and end what runs beside the requests, in a process that serves. state_beside: its state, as
@@ -54,6 +57,8 @@ class AppServices:
     producers: Producers
     accounts: Accounts
     carbon: CarbonForecasts
+    statements: Statements
+    renderers: dict[str, Callable[[Statement], bytes]]
     decoders: dict[str, Callable[[bytes], Decoded]]
     decode_lines: Callable[[bytes, str, str | None], DecodedLines]
     begin: Callable[[], None]

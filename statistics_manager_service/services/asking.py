@@ -17,6 +17,7 @@ from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
+from statistics_manager_service.services.costing import COST_MEASURES, SUMMABLE, Costs
 from statistics_manager_service.services.homes import Home, Homes, known_household, known_state
 from statistics_manager_service.services.measuring import MEASURES, Column, Measurer, columns_of_each, needed
 from statistics_manager_service.services.ports import Billing, Channel, ReadView, Revision, Store
@@ -25,6 +26,8 @@ from statistics_manager_service.services.totals import Totals
 
 #: Of one answer: households × measures × buckets. So many take some hundred megabytes on the way out.
 MOST_VALUES = 4_000_000
+#: All that can be asked for.
+ALL_MEASURES = (*MEASURES, *COST_MEASURES)
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: What `group_by` may be here; seven-day windows are FlexiHome's own meaning of weekly.
 GROUPINGS = tuple(one.value for one in GroupBy if one is not GroupBy.WINDOWS)
@@ -89,9 +92,9 @@ class Page:
 def parse_measures(text: str) -> tuple[str, ...]:
     """Names of measures, in order. Raises BadInput that names every unknown one and the known ones."""
     names = [name.strip() for name in text.split(",")]
-    unknown = [name for name in names if name not in MEASURES]
+    unknown = [name for name in names if name not in ALL_MEASURES]
     if unknown:
-        allowed = ", ".join(name for name in MEASURES if "_l" not in name) + ", and those of a phase, as voltage_l1"
+        allowed = ", ".join(name for name in ALL_MEASURES if "_l" not in name) + ", and those of a phase, as voltage_l1"
         raise BadInput.of([Fault("measures", f"{name[:60]!r} is no measure; there are {allowed}") for name in unknown])
     return tuple(dict.fromkeys(names))
 
@@ -124,11 +127,17 @@ def check_quantity(name: str) -> None:
         raise BadInput.of([Fault("quantity", f"{name[:60]!r} is no quantity; there are {', '.join(QUANTITIES)}")])
 
 
-def _statistics(view: ReadView, home: Home, question: Question) -> Statistics:
+def _is_cost(measures: Sequence[str]) -> bool:
+    return any(one in COST_MEASURES for one in measures)
+
+
+def _statistics(view: ReadView, home: Home, question: Question, costs: Costs) -> Statistics:
     household = home.household
     measures, cal = parsed(question, household.timezone, household.billing)
     measurer = Measurer(Totals(view, cal.edges_us), home.channels)
-    columns = [measurer.column(measure, question.meter) for measure in measures]
+    money = [one for one in measures if one in COST_MEASURES]
+    priced = dict(zip(money, costs.columns(view, home, cal, money) if money else (), strict=True))
+    columns = [priced.get(measure) or measurer.column(measure, question.meter) for measure in measures]
     return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
 
 
@@ -184,6 +193,9 @@ def _read(question: Question, zone: str) -> _Asked:
     week_start = _value(faults, lambda: parse_week_start(question.week_start), 0)
     if start_us is not None and end_us is not None and end_us <= start_us:
         faults.append(END_NOT_AFTER_START)
+    if question.meter is not None and _is_cost(measures):
+        some = ", ".join(one for one in measures if one in COST_MEASURES)
+        faults.append(Fault("meter", f"{some} of a single meter can't be told: a bill is of the household"))
     if faults or start_us is None or end_us is None:
         raise BadInput.of(faults)
     return _Asked(measures, zone, grouping, start_us, end_us, week_start)
@@ -207,20 +219,27 @@ class Asking:
     """Answers questions from a store. `now_us` tells the present in microseconds UTC."""
 
     def __init__(
-        self, store: Store, now_us: Callable[[], int], most_households: int = 1000, most_kept_bytes: int = 0
+        self,
+        store: Store,
+        now_us: Callable[[], int],
+        costs: Costs,
+        most_households: int = 1000,
+        most_kept_bytes: int = 0,
     ) -> None:
         self._store, self.now_us, self._most_households = store, now_us, most_households
-        self._homes = Homes()
+        self._costs, self._homes = costs, Homes()
         self._answers: Remembered[bytes] = Remembered(most_kept_bytes)
 
     def statistics(self, household_id: str, question: Question) -> Statistics:
         """The measures of one household in buckets. Raises BadInput with all faults of the question, NotFound."""
         with self._store.reading() as view:
             home = self._homes.of(view, household_id, known_state(view, household_id))
-            return _statistics(view, home, question)
+            return _statistics(view, home, question, self._costs)
 
     def encoded(self, household_id: str, question: Question, form: str, encode: Callable[[Statistics], bytes]) -> bytes:
         """The same in the bytes of a form, worked out again only where something of the household has changed."""
+        if _is_cost(question.measures.split(",")):  # costs change with tariffs, prices and the hour, too
+            return encode(self.statistics(household_id, question))
         key = (household_id, question, form)
         state = self._store.state_of(household_id)
         known = None if state is None else self._answers.get(key, state)
@@ -228,7 +247,7 @@ class Asking:
             return known
         with self._store.reading() as view:
             state = known_state(view, household_id)
-            found = _statistics(view, self._homes.of(view, household_id, state), question)
+            found = _statistics(view, self._homes.of(view, household_id, state), question, self._costs)
         answer = encode(found)
         self._answers.put(key, state, answer, len(answer))
         return answer
@@ -253,8 +272,14 @@ class Asking:
             measures, cal = parsed(question, zone, next(iter(cycles), Billing()), len(households))
             channels = [one.channels for one in homes]
             totals = Totals(view, cal.edges_us)
-            totals.fetch([c for some in channels for c in needed(some, measures, question.meter)])
-            columns = [columns_of_each(totals, channels, measure, question.meter) for measure in measures]
+            plain = [one for one in measures if one not in COST_MEASURES]
+            totals.fetch([c for some in channels for c in needed(some, plain, question.meter)])
+            found = {one: columns_of_each(totals, channels, one, question.meter) for one in plain}
+            money = [one for one in measures if one in COST_MEASURES]
+            if money:
+                priced = [self._costs.columns(view, home, cal, money) for home in homes]
+                found |= {one: [columns[i] for columns in priced] for i, one in enumerate(money)}
+            columns = [found[measure] for measure in measures]
         return [
             Statistics(one.id, cal.zone, question.group_by, question.start, question.end, cal, list(mine))
             for one, mine in zip(households, zip(*columns, strict=True), strict=True)
@@ -271,24 +296,32 @@ class Asking:
         Raises BadInput for measures that can't be summed.
         """
         first = answers[0]
-        bad = [c.measure for c in first.columns if c.unit not in ("kWh", "W")]
+        bad = [c.measure for c in first.columns if not (c.unit in ("kWh", "W") or c.measure in SUMMABLE)]
+        bad += [c.measure for c in first.columns if c.measure == "peak_demand"]  # they come at different times
         if bad:
             raise BadInput.of([Fault("measures", f"{', '.join(bad)} of several households can't be summed")])
+        units = {(c.measure, c.unit) for one in answers for c in one.columns}
+        if len(units) > len(first.columns):
+            text = "the households pay in several currencies; ask for each alone, or for those of one currency"
+            raise BadInput.of([Fault("households", text)])
         columns = []
         for i, column in enumerate(first.columns):
             values = np.array([one.columns[i].value for one in answers])
             totals = np.array([one.columns[i].total for one in answers])
-            columns.append(
-                Column(
-                    column.measure,
-                    column.meter,
-                    column.unit,
-                    _sum_known(values),
-                    np.mean([one.columns[i].coverage for one in answers], axis=0),
-                    np.mean([one.columns[i].estimated for one in answers], axis=0),
-                    float(_sum_known(totals[:, None])[0]),
-                )
+            summed = Column(
+                column.measure,
+                column.meter,
+                column.unit,
+                _sum_known(values),
+                np.mean([one.columns[i].coverage for one in answers], axis=0),
+                np.mean([one.columns[i].estimated for one in answers], axis=0),
+                float(_sum_known(totals[:, None])[0]),
+                tuple(lack for one in answers for lack in one.columns[i].lacks),
             )
+            if summed.lacks:  # what one of them lacks, the sum lacks
+                summed.value[[lack.bucket for lack in summed.lacks]] = np.nan
+                summed.total = np.nan
+            columns.append(summed)
         name = ",".join(one.household for one in answers)
         return Statistics(name, first.timezone, first.group_by, first.start, first.end, first.calendar, columns)
 
@@ -379,10 +412,3 @@ def _provisional(channel: Channel, page: Page) -> list[bool]:
     at_end = page.more_us is None and bool(page.at_us) and page.at_us[-1] == channel.last_us
     few = len(page.at_us) - FEW if at_end else len(page.at_us)
     return [i >= few or at >= channel.last_us - RUN_LIMIT_US for i, at in enumerate(page.at_us)]
-
-
-def measure_unit(measure: str) -> str:
-    """The unit in which a measure is answered."""
-    if measure in DERIVED:
-        return "1" if DERIVED[measure].denominator is not None else "kWh"
-    return QUANTITIES[measure].unit

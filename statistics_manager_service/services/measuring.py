@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,22 @@ from statistics_manager_service.services.totals import COUNT, ENERGY, ESTIMATED,
 MEASURES = tuple(dict.fromkeys((*QUANTITIES, *DERIVED)))
 
 
+class Lack(NamedTuple):
+    """Why a bucket has no value though there are readings: the bucket's place, the share of it that is lacking (of its
+    energy, or of its time where no contract holds), and why."""
+
+    bucket: int
+    share: float
+    why: str
+
+
 @dataclass(slots=True)
 class Column:
     """One measure over n buckets.
 
     value: (n,) float64 in `unit`, NaN where unknown. coverage, estimated: (n,) shares of the bucket's elapsed time that
-    are measured, estimated. total: over the whole range, NaN where unknown.
+    are measured, estimated. total: over the whole range, NaN where unknown. lacks: what a value lacks, where it is more
+    than readings.
     """
 
     measure: str
@@ -34,6 +45,7 @@ class Column:
     coverage: Float64
     estimated: Float64
     total: float
+    lacks: tuple[Lack, ...] = ()
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.errors import NotFound
-from statistics_manager_service.services.asking import Asking, Question, Statistics
+from statistics_manager_service.services.asking import Question, Statistics
 from statistics_manager_service.services.remembering import Remembered
 from statistics_manager_service.settings import Settings
 
@@ -63,7 +63,7 @@ class Home:
     def __init__(self, database_url: str) -> None:
         settings = Settings(database_url=database_url)
         store, other = bootstrap.open_store(settings), bootstrap.open_store(settings)
-        self.asking = Asking(store, bootstrap.now_us, most_kept_bytes=1_000_000)
+        self.asking = bootstrap.asking_of(store, most_kept_bytes=1_000_000)
         self.households, self.recorder = bootstrap.households_of(other), bootstrap.recorder_of(other)
         self.households.put("home1", {"timezone": "UTC"})
         self.made = 0

@@ -1,0 +1,185 @@
+"""Bills of households: their contracts in time, their energies, and what these come to."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.core.spans import midnight_us
+from statistics_manager_service.core.units import QUARTER_US
+from statistics_manager_service.errors import NotFound
+from statistics_manager_service.services.billing_periods import billing_periods, one_period
+from statistics_manager_service.services.contracts import Contract, contracts_of
+from statistics_manager_service.services.homes import Home
+from statistics_manager_service.services.ports import ReadView
+from statistics_manager_service.services.price_series import PriceColumns
+from statistics_manager_service.services.tariffs import Tariffs
+from statistics_manager_service.services.usage import HomeUsage, piece_edges, usage_of
+from statistics_manager_service.tariffs.billing import Bill, Plan, needed_span
+from statistics_manager_service.tariffs.document import Cycle, Energy
+from statistics_manager_service.tariffs.energy import SeriesSource, no_series
+from statistics_manager_service.tariffs.terms import BillingPeriod, Term, cuts_of, parameters_of
+
+#: Plans that are remembered: of homes with the same contracts over the same time there is one.
+_MOST_PLANS: Final = 64
+_FAR_US: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """A home's bill over a time. gaps: of the time that is asked for, where no contract prices the import."""
+
+    home: Home
+    periods: Sequence[BillingPeriod]
+    plan: Plan
+    usage: HomeUsage
+    bill: Bill
+    gaps: Sequence[tuple[int, int]]
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of the contracts, None without any."""
+        return self.plan.terms[0].tariff.currency if self.plan.terms else None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be billed. cut: the outer billing periods are cut to the time, else they are whole.
+
+    single: the time is one billing period. until_us: as it was known then. contracts: in place of the household's own.
+    cuts_us: instants at which pieces of time have to begin, too.
+    """
+
+    start_us: int
+    end_us: int
+    cut: bool = False
+    single: bool = False
+    until_us: int | None = None
+    contracts: tuple[Contract, ...] | None = None
+    cuts_us: tuple[int, ...] = ()
+
+
+class Bills:
+    """Makes bills from a store's view. `columns`: of series of prices."""
+
+    def __init__(self, tariffs: Tariffs, columns: PriceColumns | None = None) -> None:
+        self._tariffs, self._columns = tariffs, columns or PriceColumns()
+        self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
+        self._lock = Lock()
+
+    def billed(self, view: ReadView, home: Home, wanted: Wanted) -> Billed:
+        """The bill of a home. Raises NotFound for a tariff that is gone."""
+        plan, gaps = self.planned(view, home, wanted)
+        usage = self.usage(view, home, plan)
+        return Billed(home, plan.periods, plan, usage, plan.bill(usage.usage), gaps)
+
+    def usage(self, view: ReadView, home: Home, plan: Plan) -> HomeUsage:
+        """The energies that a plan needs."""
+        meters = {
+            one.meter
+            for term in plan.terms
+            for one in term.tariff.components
+            if isinstance(one, Energy) and one.meter is not None
+        }
+        return usage_of(view, home.channels, plan.edges_us, meters)
+
+    def planned(self, view: ReadView, home: Home, wanted: Wanted) -> tuple[Plan, list[tuple[int, int]]]:
+        """The plan of a home's contracts, and where none prices the import."""
+        contracts = wanted.contracts
+        if contracts is None:
+            contracts = tuple(contracts_of(view, home.household, wanted.until_us))
+        cycle = self._cycle(view, contracts, wanted)
+        if wanted.single:
+            periods = one_period(wanted.start_us, wanted.end_us)
+        else:
+            periods = billing_periods(home.household, cycle, wanted.start_us, wanted.end_us, cut=wanted.cut)
+        first_us, last_us = periods[0].whole_start_us, periods[-1].whole_end_us
+        first_us, last_us = needed_span(self._terms(view, contracts, first_us, last_us, wanted.until_us), periods)
+        terms = self._terms(view, contracts, first_us, last_us, wanted.until_us)
+        inside = (max(wanted.start_us, periods[0].start_us), min(wanted.end_us, periods[-1].end_us))
+        return self._plan(view, terms, periods, (first_us, last_us), wanted), gaps_of(terms, *inside)
+
+    def _cycle(self, view: ReadView, contracts: Sequence[Contract], wanted: Wanted) -> Cycle:
+        """The billing cycle of the contract for the import that begins the time."""
+        terms = self._terms(view, contracts, wanted.start_us, wanted.end_us, wanted.until_us)
+        return next((one.tariff.billing.cycle for one in terms if one.prices_import), Cycle())
+
+    def _terms(
+        self, view: ReadView, contracts: Sequence[Contract], start_us: int, end_us: int, until_us: int | None
+    ) -> list[Term]:
+        """The contracts of a time, cut to it and to the validity of their tariffs."""
+        terms = []
+        for one in contracts:
+            inforce = self._tariffs.in_force(view, one.tariff_id, until_us)
+            if inforce is None:
+                raise NotFound(f"there is no tariff {one.tariff_id!r}, which a contract of the household names")
+            tariff = inforce.tariff
+            begins = (one.from_us, midnight_us(tariff.time_zone, tariff.valid.begin), start_us)
+            ends = (
+                _FAR_US if one.to_us is None else one.to_us,
+                _FAR_US if tariff.valid.end is None else midnight_us(tariff.time_zone, tariff.valid.end),
+                end_us,
+            )
+            if max(begins) < min(ends):
+                parameters = parameters_of(tariff, one.parameters)
+                terms.append(Term(inforce, one.flow, parameters, max(begins), min(ends)))
+        return sorted(terms, key=lambda term: (term.start_us, term.flow))
+
+    def _plan(
+        self,
+        view: ReadView,
+        terms: Sequence[Term],
+        periods: Sequence[BillingPeriod],
+        span: tuple[int, int],
+        wanted: Wanted,
+    ) -> Plan:
+        key = (
+            tuple(
+                (id(one.inforce), one.flow, tuple(one.parameters.items()), one.start_us, one.end_us) for one in terms
+            ),
+            tuple(periods),
+            span,
+            tuple(one for one in wanted.cuts_us if one % QUARTER_US),
+            view.prices_state(),
+            wanted.until_us,
+        )
+        with self._lock:
+            known = self._plans.get(key)
+            if known is not None:
+                self._plans.move_to_end(key)
+                return known
+        edges_us: Int64 = piece_edges(*span, [*cuts_of(terms, periods), *wanted.cuts_us])
+        plan = Plan(terms, periods, edges_us, self._source(view, wanted.until_us))
+        with self._lock:
+            self._plans[key] = plan
+            while len(self._plans) > _MOST_PLANS:
+                self._plans.popitem(last=False)
+        return plan
+
+    def _source(self, view: ReadView, until_us: int | None) -> SeriesSource:
+        def read(name: str, first: int, count: int):  # type: ignore[no-untyped-def] # as SeriesSource
+            try:
+                found = self._columns.quarters(view, name, first, count, until_us)
+            except NotFound:
+                return no_series(name, first, count)
+            return found.values, found.known
+
+        return read
+
+
+def gaps_of(terms: Sequence[Term], start_us: int, end_us: int) -> list[tuple[int, int]]:
+    """Where in a time no contract prices the import."""
+    found, at_us = [], start_us
+    for one in sorted((term for term in terms if term.prices_import), key=lambda term: term.start_us):
+        if one.start_us > at_us:
+            found.append((at_us, min(one.start_us, end_us)))
+        at_us = max(at_us, one.end_us)
+        if at_us >= end_us:
+            break
+    if at_us < end_us:
+        found.append((at_us, end_us))
+    return [(begin, end) for begin, end in found if begin < end]

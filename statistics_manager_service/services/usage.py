@@ -1,0 +1,85 @@
+"""What a home took from the grid and gave to it, in the pieces of time in which it is billed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from statistics_manager_service.core.readings import Int64
+from statistics_manager_service.core.units import QUARTER_US, US_PER_S
+from statistics_manager_service.services.measuring import Flow, flow_between, sources
+from statistics_manager_service.services.ports import Channel, ReadView
+from statistics_manager_service.services.totals import Totals
+from statistics_manager_service.tariffs.billing import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class HomeUsage:
+    """Energies of pieces of time, and how well they are known.
+
+    elapsed_s, measured_s, estimated_s: (m,) int64 seconds of each piece, and of them those that are measured and
+    estimated: of the import, or of the export where the home has no import. has_import, has_export: whether the home
+    tells of them at all. known_until_us: the newest reading of what is billed, None without any.
+    """
+
+    usage: Usage
+    elapsed_s: Int64
+    measured_s: Int64
+    estimated_s: Int64
+    has_import: bool
+    has_export: bool
+    known_until_us: int | None
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Of which pieces anything is known, (m,)."""
+        flows = (self.usage.import_milliwh != 0) | (self.usage.export_milliwh != 0)
+        known: NDArray[np.bool_] = (self.measured_s + self.estimated_s > 0) | flows
+        return known
+
+
+def piece_edges(start_us: int, end_us: int, cuts_us: Iterable[int]) -> Int64:
+    """The edges of pieces of time from start to end: quarter-hours, and cuts between them, (m+1,) int64."""
+    first, last = -(-start_us // QUARTER_US), end_us // QUARTER_US
+    grid_us = np.arange(first, last + 1, dtype=np.int64) * QUARTER_US
+    more = [one for one in {start_us, end_us, *cuts_us} if one % QUARTER_US and start_us <= one <= end_us]
+    if not more:
+        return grid_us
+    return np.unique(np.concatenate((grid_us, np.array(more, np.int64))))
+
+
+def usage_of(view: ReadView, channels: Sequence[Channel], edges_us: Int64, meters: Iterable[str] = ()) -> HomeUsage:
+    """A home's energies. meters: sub-meters that a tariff prices apart; their import, or their consumption."""
+    totals = Totals(view, edges_us)
+    flows = {name: sources(channels, f"energy_{name}") for name in ("import", "export")}
+    totals.fetch([one for found in flows.values() for one in found.channels])
+    imported, exported = (flow_between(totals, found) for found in flows.values())
+    told: Flow = imported if flows["import"] else exported
+    lasts = [one.last_us for found in flows.values() for one in found.channels if one.last_us is not None]
+    seconds = edges_us // US_PER_S
+    return HomeUsage(
+        Usage(
+            edges_us,
+            imported.energy_milliwh,
+            exported.energy_milliwh,
+            {meter: _of_meter(totals, channels, meter) for meter in meters},
+        ),
+        seconds[1:] - seconds[:-1],
+        told.measured_s,
+        told.estimated_s,
+        bool(flows["import"]),
+        bool(flows["export"]),
+        min(lasts, default=None),
+    )
+
+
+def _of_meter(totals: Totals, channels: Sequence[Channel], meter: str) -> Int64:
+    mine = [one for one in channels if one.meter == meter]
+    for quantity in ("energy_import", "energy_consumption"):
+        found = sources(mine, quantity)
+        if found:
+            return flow_between(totals, found).energy_milliwh
+    return np.zeros(len(totals.edges_us) - 1, np.int64)
