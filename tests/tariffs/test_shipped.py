@@ -6,6 +6,8 @@ The windows below are written out from the rules of each country, not taken from
 from __future__ import annotations
 
 import json
+import pathlib
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -328,3 +330,28 @@ def test_midsummer_eve_of_any_year_is_no_working_day_in_sweden() -> None:
         labels = clockwork.labels("working_hours", first, 2 * 96)
         assert int(np.count_nonzero(labels[:96] != other)) == 48
         assert int(np.count_nonzero(labels[96:] != other)) == 0
+
+
+# --- the page that tells of them --------------------------------------------------------------------------------------
+
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "tariffs-shipped.md"
+
+
+def told_number(value: bool | Decimal | str) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+@pytest.mark.parametrize("tariff_id", shipped_ids())
+def test_the_page_tells_each_tariff_with_its_parameters_series_and_validity(tariff_id: str) -> None:
+    tariff = shipped_tariff(tariff_id)
+    (row,) = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{tariff_id}` |")]
+    until = f"to {tariff.valid.end}" if tariff.valid.end else "on"
+    assert f"| {tariff.valid.begin} {until} |" in row
+    told = dict(re.findall(r"`(\w+)` ([\w.-]+)", row.split("|")[4]))
+    assert told == {name: told_number(value) for name, value in tariff.parameters.items()}
+    assert re.findall(r"`(\w+)`", row.split("|")[5]) == list(tariff.series)
+
+
+def test_the_page_tells_no_tariff_that_is_not_shipped() -> None:
+    told = re.findall(r"^\| `([\w-]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(told) == shipped_ids()
