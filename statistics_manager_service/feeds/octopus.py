@@ -157,11 +157,11 @@ def decode_agile_csv(body: bytes, options: PriceOptions) -> ToldPrices:
             )
             continue
         start, clock, region, _, price = (cell.strip() for cell in row)
-        regions[region] = None
         at_us = beginning(start, where, faults)
         value = value_of_text(price, "point", where, faults)
         if at_us is None or value is None:
             continue
+        regions[region] = None
         labels.append((at_us, clock, where))
         if options.column in (None, region):
             found.append(ToldPrice(at_us, HALF_HOUR_US, value))

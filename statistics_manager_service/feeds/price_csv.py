@@ -258,5 +258,6 @@ def _lengths(
         if held_us is not None and held_us not in LENGTHS_US:
             minutes = held_us / (S_PER_MINUTE * US_PER_S)
             faults.add(f"line {line}", f"it lasts {minutes:g} minutes, where 15, 30 or 60 are read")
+            held_us = None
         found.append(held_us)
     return found
