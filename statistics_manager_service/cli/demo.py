@@ -16,11 +16,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.core.units import QUARTER_US, S_PER_DAY, US_PER_S
-from statistics_manager_service.demo import DemoHome, count, first_month, homes, readings
+from statistics_manager_service.demo import DemoHome, count, first_month, homes, price_series, readings
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.services.forecasting import civil_day
 from statistics_manager_service.services.jobs import local_day
 from statistics_manager_service.services.ports import Household
+from statistics_manager_service.services.price_series import keep_prices
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.storage.migrate import migrate
@@ -50,11 +51,18 @@ def demo(
     migrate(settings.store_url)
     store = bootstrap.open_store(settings)
     found = homes(end_us)
+    _fill_prices(store, end_us)
     _fill(settings, store, found, end_us)
     _print_links(settings, found, since)
     if serve:
         print("\nThe service is running; stop it with Ctrl-C.", flush=True)
         bootstrap.serve(settings)
+
+
+def _month_start(now_s: int) -> int:
+    """The first second of a month, UTC."""
+    now = time.gmtime(now_s)
+    return now_s - (now.tm_mday - 1) * S_PER_DAY - now_s % S_PER_DAY
 
 
 def _key(path: Path) -> str:
@@ -66,8 +74,16 @@ def _key(path: Path) -> str:
     return path.read_text().strip()
 
 
+def _fill_prices(store: SqlStore, end_us: int) -> None:
+    """The prices that the homes' contracts hang on, so that a bill can be worked out at once."""
+    for one in price_series(end_us):
+        with store.writing() as view:
+            keep_prices(view, one.series, one.told, bootstrap.now_us())
+
+
 def _fill(settings: Settings, store: SqlStore, found: list[DemoHome], end_us: int) -> None:
     households, recorder = bootstrap.households_of(store), bootstrap.recorder_of(store)
+    contracts = bootstrap.contracts_of(store)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         for home in found:
@@ -79,6 +95,7 @@ def _fill(settings: Settings, store: SqlStore, found: list[DemoHome], end_us: in
                 known = [(one.at_us, one.quantity) for one, _ in households.events(home.id, meter)]
                 if not known:
                     households.add_event(home.id, meter, event)
+            contracts.put(home.id, {"contracts": home.contracts})
             for piece in readings(home, end_us):
                 recorder.record([piece])
                 progress.advance(task, len(piece.at_us))
@@ -109,6 +126,8 @@ def _print_links(settings: Settings, found: list[DemoHome], since: str) -> None:
     days = "group_by=daily&start={}&end={}".format(
         *(time.strftime("%Y-%m-%d", time.gmtime(now_s + d * S_PER_DAY)) for d in (-6, 2))
     )
+    last_month = time.strftime("%Y-%m-01", time.gmtime(_month_start(now_s) - S_PER_DAY))
+    bill = f"format=pdf&start={last_month}&end={time.strftime('%Y-%m-01', time.gmtime(now_s))}"
     for home in found:
         claims = {"sub": home.id, "iat": now_s, "exp": now_s + _TOKEN_DAYS * S_PER_DAY}
         token = jwt.encode(claims, key.get_secret_value(), algorithm="HS512")
@@ -116,4 +135,5 @@ def _print_links(settings: Settings, found: list[DemoHome], since: str) -> None:
         print(f"{home.id}: {home.about}")
         print(f"  {token}")
         print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/statistics?{query}'")
-        print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/forecast?{days}'\n")
+        print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/forecast?{days}'")
+        print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/statement?{bill}' -o bill.pdf\n")

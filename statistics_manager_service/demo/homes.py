@@ -36,13 +36,14 @@ _SAMPLE_DAYS: Final = 21
 
 @dataclass(frozen=True, slots=True)
 class DemoHome:
-    """A home: its settings, what is declared and told of its meters, and a sentence about it."""
+    """A home: its settings, what is declared and told of its meters, its contracts, and a sentence about it."""
 
     id: str
     about: str
     settings: dict[str, Any]
     declarations: list[tuple[str, dict[str, Any]]]
     events: list[tuple[str, dict[str, Any]]]
+    contracts: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,13 @@ def first_month(end_us: int) -> str:
     return str(np.datetime64(end_us, "us").astype("datetime64[M]") - _MONTHS)
 
 
+def first_day(end_us: int) -> int:
+    """The UTC day (since 1970-01-01) with which the telemetry begins."""
+    return int(np.datetime64(first_month(end_us), "D").astype(np.int64))
+
+
 def _span(end_us: int) -> Int64:
-    first_day = int(np.datetime64(first_month(end_us), "D").astype(np.int64))
-    days: Int64 = np.arange(first_day, end_us // US_PER_DAY + 1, dtype=np.int64)
+    days: Int64 = np.arange(first_day(end_us), end_us // US_PER_DAY + 1, dtype=np.int64)
     return days
 
 
@@ -176,6 +181,10 @@ def _columns(home: str, end_us: int) -> list[Column]:
     return out
 
 
+def _contract(tariff: str, flow: str = "both", **parameters: Any) -> dict[str, Any]:
+    return {"tariff": tariff, "flow": flow, "from": "2025-01-01", "parameters": parameters}
+
+
 def homes(end_us: int) -> list[DemoHome]:
     """The homes of a demo whose telemetry ends at an instant."""
     swap_us, old_end, new_start = _azores_swap(end_us)
@@ -195,6 +204,7 @@ def homes(end_us: int) -> list[DemoHome]:
             {**lisbon, "contracted_power_kva": 6.9, "name": "Flat in Lisbon"},
             [("grid", grid)],
             [],
+            [_contract("pt-btn-bi-horario", contracted_power_kva=6.9)],
         ),
         DemoHome(
             "solarhouse",
@@ -202,6 +212,10 @@ def homes(end_us: int) -> list[DemoHome]:
             {**lisbon, "contracted_power_kva": 13.8, "billing_day": 18, "name": "House in Porto"},
             [("grid", {**grid, "max_power_w": 13800.0})],
             [],
+            [
+                _contract("pt-indexado-omie", "import", option="bi-diario", contracted_power_kva=13.8),
+                _contract("pt-excedente-omie", "export"),
+            ],
         ),
         DemoHome(
             "azores",
@@ -209,6 +223,7 @@ def homes(end_us: int) -> list[DemoHome]:
             {**lisbon, "timezone": "Atlantic/Azores", "contracted_power_kva": 6.9, "name": "Home on São Miguel"},
             [("grid", grid)],
             [("grid", swap)],
+            [_contract("pt-btn-simples", contracted_power_kva=6.9)],
         ),
     ]
 
