@@ -19,10 +19,12 @@ from statistics_manager_service.api import (
     forecasts,
     health,
     households,
+    price_series,
     producers,
     readings,
     statements,
     statistics,
+    tariffs,
 )
 from statistics_manager_service.api.direct import Direct
 from statistics_manager_service.api.document import describe
@@ -85,6 +87,8 @@ def create_app(services: AppServices) -> Service:
         exporting.router,
         producers.router,
         carbon.router,
+        tariffs.router,
+        price_series.router,
     ):
         app.include_router(router, prefix=BASE_PATH)
     app.include_router(health.router, prefix=BASE_PATH)

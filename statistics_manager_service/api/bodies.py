@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import zlib
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import orjson
@@ -14,6 +16,8 @@ from statistics_manager_service.errors import BadInput, Fault, TooLarge, Unsuppo
 _GZIP: Final = 16 + zlib.MAX_WBITS
 #: Writers join a few gzip members, one a batch; each costs a new decompressor.
 _MOST_MEMBERS: Final = 1000
+_JSON_TYPE: Final = "application/json"
+_DIGITS_OF_AN_INTEGER: Final = 18
 
 
 async def read_body(request: Request) -> bytes:
@@ -72,7 +76,45 @@ def _broken() -> BadInput:
 
 async def read_json(request: Request) -> Any:
     """The body as JSON. Raises BadInput."""
-    body = await read_body(request)
+    return _json(await read_body(request))
+
+
+def media_type(request: Request) -> str:
+    """The media type of the body; JSON where none is told, and where it is that of a form, which none is: a client's
+    word for any body."""
+    told = (request.headers.get("content-type") or _JSON_TYPE).split(";")[0].strip().lower()
+    return _JSON_TYPE if told == "application/x-www-form-urlencoded" else told
+
+
+def text_of(body: bytes) -> str:
+    """A body as text in UTF-8. Raises BadInput."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise BadInput.of([Fault("body", f"this is not UTF-8: {error.reason} at byte {error.start}")]) from error
+
+
+def exact_json(body: bytes) -> Any:
+    """JSON with its numbers as they were written: those with decimals, and those of many digits, as Decimal.
+
+    Raises BadInput.
+    """
+    _json(body)  # which is stricter: what is no JSON is refused there
+    return json.loads(body, parse_float=_decimal, parse_int=_integer)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent that no number has; it is refused as no finite number
+        return Decimal("Infinity")
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _DIGITS_OF_AN_INTEGER else Decimal(text)
+
+
+def _json(body: bytes) -> Any:
     try:
         told = orjson.loads(body)
     except ValueError as error:

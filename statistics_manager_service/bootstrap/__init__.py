@@ -26,6 +26,7 @@ from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.bills import Bills
 from statistics_manager_service.services.blacklisting import Blacklist
 from statistics_manager_service.services.carbon import CarbonForecasts
+from statistics_manager_service.services.contracts import Contracts
 from statistics_manager_service.services.costing import Costs
 from statistics_manager_service.services.fields import KNOWN_FIELDS
 from statistics_manager_service.services.forecasting import Forecasts
@@ -145,7 +146,8 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     )
     accounts = Accounts(store, account_manager(settings), settings.account_ttl_s)
     refreshing = Workers([] if accounts.state is None else [Duty("accounts", accounts.refresh, accounts.rest_s)])
-    bills = Bills(Tariffs(store, now_us))
+    tariffs = Tariffs(store, now_us)
+    bills = Bills(tariffs)
     return AppServices(
         settings=settings,
         store=store,
@@ -160,6 +162,8 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         renderers=dict(RENDERERS),
         producers=Producers(store, now_us),
         accounts=accounts,
+        tariffs=tariffs,
+        contracts=Contracts(store, tariffs, now_us),
         carbon=CarbonForecasts(store, carbon_source(settings), settings.carbon_zone, settings.carbon_ttl_s, now_us),
         decoders=dict(DECODERS),
         decode_lines=LineDecoder(store, now_us),
@@ -224,6 +228,11 @@ def households_of(store: SqlStore) -> Households:
 def device_tokens_of(store: SqlStore) -> Tokens:
     """Device tokens of a store, for commands: no JWT is verified there."""
     return Tokens(store, now_us, None, "HS512", 0)
+
+
+def contracts_of(store: SqlStore) -> Contracts:
+    """Contracts of a store's households, for commands."""
+    return Contracts(store, Tariffs(store, now_us), now_us)
 
 
 def asking_of(store: SqlStore, most_kept_bytes: int = 0) -> Asking:

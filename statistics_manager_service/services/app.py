@@ -10,11 +10,13 @@ from statistics_manager_service.core.readings import Decoded, RefusedLine, WireR
 from statistics_manager_service.services.accounts import Accounts
 from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.carbon import CarbonForecasts
+from statistics_manager_service.services.contracts import Contracts
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.services.statements import Statements
+from statistics_manager_service.services.tariffs import Tariffs
 from statistics_manager_service.services.telemetry import Unknown
 from statistics_manager_service.services.tokens import Tokens
 from statistics_manager_service.settings import Settings
@@ -57,6 +59,8 @@ class AppServices:
     producers: Producers
     accounts: Accounts
     carbon: CarbonForecasts
+    tariffs: Tariffs
+    contracts: Contracts
     statements: Statements
     renderers: dict[str, Callable[[Statement], bytes]]
     decoders: dict[str, Callable[[bytes], Decoded]]

@@ -200,8 +200,8 @@ class Contracts:
             until_us = None if as_of is None else parse_moment(as_of, household.timezone, "as_of")
             return _known(household, view.contracts(household.household_no, until_us))
 
-    def put(self, household_id: str, body: Any) -> KnownContracts:
-        """Replace the contracts of a household. The same again makes no revision.
+    def put(self, household_id: str, body: Any) -> tuple[KnownContracts, bool]:
+        """Replace the contracts of a household; they, and whether it had none before. The same again makes no revision.
 
         Raises NotFound, BadInput with all faults: unknown tariffs and parameters, contracts that overlap.
         """
@@ -216,13 +216,13 @@ class Contracts:
             known = view.contracts(household.household_no)
             kept = [_plain(one) for one in told.contracts]
             if known is not None and list(known.contracts) == kept:
-                return _known(household, known)
+                return _known(household, known), False
             now_us = self._now_us()
             row = ContractsRow(
                 household.household_no, now_us if known is None else max(now_us, known.told_us + 1), kept
             )
             view.put_contracts(row)
-            return _known(household, row)
+            return _known(household, row), known is None
 
     def _faults(self, view: PriceRows, household: Household, told: Sequence[ToldContract]) -> list[Fault]:
         faults: list[Fault] = []

@@ -17,7 +17,7 @@ from statistics_manager_service.core.units import EARLIEST_READING_US, QUARTER_U
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.price_rows import PriceSeries, ToldPrice
-from statistics_manager_service.services.price_series import INTERVALS_S, Kept, keep_prices
+from statistics_manager_service.services.price_series import INTERVALS_S, keep_prices
 from statistics_manager_service.tariffs.prices import NAME
 
 MOST_VALUES: Final = 100_000
@@ -47,11 +47,21 @@ class ToldSeries:
     prices: Sequence[ToldPrice]
 
 
-def put_series(
-    store: Store, name: str, body: Any, now_us: int, lines: Sequence[int] | None = None
-) -> tuple[PriceSeries, Kept, bool]:
-    """Keep values of a series; the series, what became of the values, and whether it was made. The same again changes
-    nothing; what is not told of a series stays as it is. lines: of a CSV, in which line each row stands.
+@dataclass(frozen=True, slots=True)
+class PutSeries:
+    """A series after its values were put, what became of these (new or changed, known already), and whether it was
+    made."""
+
+    series: PriceSeries
+    accepted: int
+    duplicates: int
+    made: bool
+
+
+def put_series(store: Store, name: str, body: Any, now_us: int, lines: Sequence[int] | None = None) -> PutSeries:
+    """Keep values of a series. The same again changes nothing; what is not told of a series stays as it is.
+
+    lines: of a CSV, in which line each row stands.
 
     Raises BadInput with all faults, Conflict where the series has values in another unit or of another interval.
     """
@@ -68,7 +78,7 @@ def put_series(
             *(told.about.get(one) or getattr(older, one) for one in _MORE),
         )
         kept = keep_prices(view, wanted, told.prices, now_us)
-        return view.price_series(name) or wanted, kept, known is None
+        return PutSeries(view.price_series(name) or wanted, kept.accepted, kept.duplicates, known is None)
 
 
 def read_series(name: str, body: Any, now_us: int, lines: Sequence[int] | None = None) -> ToldSeries:

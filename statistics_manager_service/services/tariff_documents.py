@@ -138,12 +138,14 @@ def plain_number(number: int | Decimal) -> int | float | str:
     return int(number) if -_LARGEST_INT <= number <= _LARGEST_INT else str(number)
 
 
-def plain_document(value: Any) -> Any:
-    """JSON values whose numbers are exact (Decimal) as JSON holds them."""
+def plain_document(value: Any, depth: int = 0) -> Any:
+    """JSON values with exact numbers (Decimal) as JSON holds them. Raises BadInput where it is nested too deeply."""
+    if depth > _DEEPEST:
+        raise BadInput.of([Fault("body", f"this is nested more than {_DEEPEST} deep")])
     if isinstance(value, dict):
-        return {name: plain_document(inner) for name, inner in value.items()}
+        return {name: plain_document(inner, depth + 1) for name, inner in value.items()}
     if isinstance(value, list):
-        return [plain_document(inner) for inner in value]
+        return [plain_document(inner, depth + 1) for inner in value]
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return value
     return plain_number(value)

@@ -132,4 +132,4 @@ def _shipped(tariff_id: str) -> KnownTariff | None:
 
 
 def _unknown(tariff_id: str) -> NotFound:
-    return NotFound(f"there is no tariff {tariff_id[:80]!r}", code="unknown_tariff")
+    return NotFound(f"there is no tariff {tariff_id[:80]!r}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from homes import BASE, WRITE, Api, Home, expect_error
-from test_who_may_call import ROUTES
+from test_who_may_call import ROUTES, named
 
 WRONG_PERIOD = {"start_date": "x", "end_date": "y", "group_by": "zz", "timezone": "Mars"}
 WRONG_QUESTION = {
@@ -30,6 +30,15 @@ WRONG: dict[str, tuple[dict[str, str], set[str]]] = {
         {"verdict": "foo", "start": "x", "end": "y", "quantity": "zz", "limit": "0", "revisions": "r", "foo": "1"},
         {"verdict", "start", "end", "quantity", "limit", "revisions", "foo"},
     ),
+    "GET /tariffs": ({"after": "x" * 65, "limit": "0", "foo": "1"}, {"after", "limit", "foo"}),
+    "GET /tariffs/tests-tariff": ({"as_of": "x", "foo": "1"}, {"as_of", "foo"}),
+    "GET /households/{household}/contracts": ({"as_of": "x", "foo": "1"}, {"as_of", "foo"}),
+    "GET /series": ({"after": "x" * 65, "limit": "0", "foo": "1"}, {"after", "limit", "foo"}),
+    "GET /series/tests-series": (
+        {"start": "x", "end": "y", "limit": "0", "as_of": "z", "foo": "1"},
+        {"start", "end", "limit", "as_of", "foo"},
+    ),
+    "PUT /series/tests-series": ({"colour": "red"}, {"colour"}),
     "GET /households": ({"after": "x" * 65, "limit": "0", "foo": "1"}, {"after", "limit", "foo"}),
     "GET /energy-consumption": (WRONG_PERIOD, {*WRONG_PERIOD, "user_ids"}),
     "GET /power-consumed-real": ({**WRONG_PERIOD, "user_id": ""}, {*WRONG_PERIOD, "user_id"}),
@@ -154,6 +163,12 @@ MORE = {
     "GET /ecosignal-forecast": {"zone": "PT", "timezone": "UTC"},
     "GET /carbon-intensity": {"kind": "measured", "basis": "average", "source": "uploaded", "as_of": "2024-05-11"},
     "GET /energy-consumption": {"timezone": "UTC"},
+    "GET /tariffs": {"after": "a", "limit": "9"},
+    "GET /tariffs/{tariff}": {"as_of": "2024-05-11"},
+    "GET /households/{household}/contracts": {"as_of": "2024-05-11"},
+    "GET /series": {"after": "a", "limit": "9"},
+    "GET /series/{series}": {"start": "2024-05-10", "end": "2024-05-11", "limit": "9", "as_of": "2024-05-11"},
+    "PUT /series/{series}": {"unit": "1", "interval": "PT1H", "title": "x", "source": "y", "market_time_zone": "CET"},
 }
 SINGLE = [
     (name, one)
@@ -167,7 +182,7 @@ SINGLE = [
 def test_a_value_that_can_stand_once_is_refused_where_it_stands_twice(
     api: Api, kept: Home, name: str, repeated: str
 ) -> None:
-    method, path = name.replace(BASE, "").format(household=kept.id, meter="grid", event_id=1, token_id="0").split(" ")
+    method, path = name.replace(BASE, "").format_map(named(kept.id)).split(" ")
     good = {**(ROUTES[name].query or {}), **MORE.get(name.replace(BASE, ""), {})}
     pairs = [(one, text.replace("{household}", kept.id)) for one, text in good.items()]
     again = next(pair for pair in pairs if pair[0] == repeated)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from conftest import MAX_BODY_BYTES
 from homes import BASE, WRITE, Api, Home, channel, expect_error, new_id
-from test_who_may_call import KEPT_FROM_STRANGERS, ROUTES
+from test_who_may_call import KEPT_FROM_STRANGERS, ROUTES, named
 
 from statistics_manager_service.api.app import create_app
 from statistics_manager_service.bootstrap import build
@@ -27,7 +27,7 @@ QUERIED = [name for name, route in ROUTES.items() if route.query is not None]
 def placed(name: str, household: str) -> tuple[str, str]:
     """Method and path of a route for a household."""
     method, path = name.split(" ")
-    return method, path.removeprefix(BASE).format(household=household, meter="grid", event_id=1, token_id="0")
+    return method, path.removeprefix(BASE).format_map(named(household))
 
 
 def expect_refusal(answer: Any, name: str, status: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from conftest import MAX_BODY_BYTES
 from homes import BASE, WRITE, Api, Home, channel, new_id
 from measured import open_store, put_issue, quarter
 from test_all_faults_at_once import LISTS
-from test_who_may_call import KEPT_FROM_STRANGERS, ROUTES, Stage, call, stage
+from test_who_may_call import KEPT_FROM_STRANGERS, ROUTES, Stage, call, named, stage
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.api.app import create_app
@@ -107,7 +107,8 @@ def provoked_403(api: Api, name: str, on: Stage) -> Any:
 
 
 def provoked_404(api: Api, name: str, on: Stage) -> Any:
-    return call(api, name, dataclasses.replace(on, home=_Nobody(api)), "service")
+    nothing = dataclasses.replace(on, home=_Nobody(api), tariff=new_id(), series=new_id())
+    return call(api, name, nothing, "service")
 
 
 class _Nobody(Home):
@@ -122,7 +123,11 @@ def provoked_409(api: Api, name: str, on: Stage) -> Any:
     Home(api, api_key=key)
     method, path = name.split(" ")
     place = on.filled(path).removeprefix(BASE)
+    if path.endswith("/tariffs/{tariff}"):
+        place = "/tariffs/pt-btn-simples"
+        return api.call(method, place, json=ROUTES[name].body)
     another = {"old_end": 55} if path.endswith("/events") else {"api_key": key}
+    another = {"unit": "EUR/kWh"} if path.endswith("/series/{series}") else another
     return api.call(method, place, json={**(ROUTES[name].body or {}), **another})
 
 
@@ -174,13 +179,14 @@ def test_an_operation_that_needs_the_store_tells_that_it_may_be_down(name: str) 
     store: Any = _Down()
     app = create_app(bootstrap.build(settings, store))
     method, path = name.split(" ")
-    place = path.format(household="home1", meter="grid", event_id=1, token_id="0")
+    place = path.format_map(named("home1"))
     route = ROUTES[name]
     body = None if route.body is None else json.dumps(route.body).replace("{household}", "home1")
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            headers = {"Authorization": "Bearer smd_0123456789abcdef_0123"} if "ecosignal" in name else {}
+            asks_for_the_token_alone = "ecosignal" in name or "tariff-schema" in name
+            headers = {"Authorization": "Bearer smd_0123456789abcdef_0123"} if asks_for_the_token_alone else {}
             content = route.lines or body
             return await client.request(method, place, params=route.query, content=content, headers=headers)
 
@@ -201,8 +207,12 @@ def test_an_operation_tells_the_status_and_the_type_of_its_answer(api: Api, name
 @pytest.mark.parametrize("name", [one for one in ROUTES if one.startswith("PUT ")])
 def test_a_put_tells_whether_it_makes_or_replaces(api: Api, name: str) -> None:
     home = Home(api)
+    stage(api)  # which makes the tariff that contracts name
     path = name.split(" ")[1].removeprefix(BASE)
-    made = path.format(household=home.id if "meters" in path else new_id(), meter="new")
+    of_a_home = "meters" in path or "contracts" in path
+    made = path.format_map(
+        {"household": home.id if of_a_home else new_id(), "meter": "new", "tariff": new_id(), "series": new_id()}
+    )
     answers = [api.call("PUT", made, json=ROUTES[name].body).status_code for _ in range(2)]
     assert answers == [201, 200]
     assert {"200", "201"} <= set(OPERATIONS[name]["responses"])
@@ -259,7 +269,8 @@ def test_the_example_of_a_body_is_taken(api: Api, name: str, media: str, example
     if name.endswith("/events"):  # another swap stands at this instant already
         api.call("DELETE", f"{on.home.path}/meters/grid/events/{on.event}")
     place = on.filled(path).removeprefix(BASE)
-    answer = api.call(method, place, content=text, headers={"Content-Type": media}, params={"precision": "s"})
+    query = {"precision": "s"} if name.endswith(WRITE) else None
+    answer = api.call(method, place, content=text, headers={"Content-Type": media}, params=query)
     assert answer.status_code in (200, 201, 204), answer.text
 
 

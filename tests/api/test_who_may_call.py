@@ -32,18 +32,56 @@ INTENSITIES = {
     "at": [START],
     "value": [85.2],
 }
+TARIFF = {
+    "title": "Two prices",
+    "currency": "EUR",
+    "time_zone": "Europe/Lisbon",
+    "valid": {"from": "2020-01-01"},
+    "parameters": {"contracted_power_kva": 6.9},
+    "calendars": {
+        "schedules": {"day_and_night": [{"period": "day", "from": "08:00", "to": "22:00"}, {"period": "night"}]}
+    },
+    "components": [
+        {
+            "id": "energy", "kind": "energy", "tax": "vat",
+            "price": {"schedule": "day_and_night", "values": {"day": "0.1988", "night": "0.1087"}},
+        },
+        {"id": "standing_charge", "kind": "fixed", "basis": "per_day", "price": "0.3659", "tax": "vat"},
+    ],
+    "taxes": {"vat": {"rate": "0.23"}},
+}  # fmt: skip
+CONTRACTS = {
+    "contracts": [{"tariff": "tests-tariff", "from": "2024-01-01", "parameters": {"contracted_power_kva": 10.35}}]
+}
+PRICES = {
+    "unit": "EUR/MWh",
+    "interval": "PT1H",
+    "market_time_zone": "CET",
+    "title": "A market",
+    "at": [START],
+    "value": [105.37],
+}
+
+
+def named(household: str) -> dict[str, str]:
+    """What stands in the paths of routes of a household, where nothing but the household need be there."""
+    others = {"meter": "grid", "event_id": "1", "token_id": "0", "tariff": "tests-tariff", "series": "tests-series"}
+    return {"household": household, **others}
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A household with all that a route can name: a meter with readings, an event, a token."""
+    """A household with all that a route can name: a meter with readings, an event, a token; a tariff and a series."""
 
     home: Home
     event: int
     token: str
+    tariff: str = "tests-tariff"
+    series: str = "tests-series"
 
     def filled(self, text: str) -> str:
-        return text.format(household=self.home.id, meter="grid", event_id=self.event, token_id=self.token)
+        own = {"event_id": self.event, "token_id": self.token, "tariff": self.tariff, "series": self.series}
+        return text.format_map({**named(self.home.id), **own})
 
 
 @dataclass(frozen=True)
@@ -101,6 +139,16 @@ ROUTES: dict[str, Route] = {
     f"GET {BASE}/ecosignal-forecast": Route(READ, {"forecast_day": "2024-05-10"}, status=404),
     f"GET {BASE}/carbon-intensity": Route(READ, {"zone": "XA", "start": "2024-05-10", "end": "2024-05-11"}),
     f"POST {BASE}/carbon-intensity": Route(SERVICE, body=INTENSITIES),
+    f"GET {BASE}/tariffs": Route(READ),
+    f"GET {BASE}/tariffs/{{tariff}}": Route(READ),
+    f"PUT {BASE}/tariffs/{{tariff}}": Route(SERVICE, body=TARIFF),
+    f"GET {BASE}/tariff-schema": Route(READ),
+    f"GET {BASE}/households/{{household}}/statement": Route(READ, {"start": START, "end": END}),
+    f"GET {BASE}/households/{{household}}/contracts": Route(READ),
+    f"PUT {BASE}/households/{{household}}/contracts": Route(SETTINGS, body=CONTRACTS),
+    f"GET {BASE}/series": Route(READ),
+    f"GET {BASE}/series/{{series}}": Route(READ),
+    f"PUT {BASE}/series/{{series}}": Route(SERVICE, body=PRICES),
     f"POST {BASE}/trigger-computed-forecast-producer": Route(
         SERVICE, {"user_id": "{household}", "forecast_day": "2024-05-10"}, status=201
     ),
@@ -113,7 +161,13 @@ ROUTES: dict[str, Route] = {
 }
 KEPT_FROM_STRANGERS = [name for name, route in ROUTES.items() if route.allowed != ANYONE]
 #: These answer without naming a household; whoever is known may ask.
-NAME_NOBODY = {f"GET {BASE}/ecosignal-forecast", f"GET {BASE}/carbon-intensity"}
+NAME_NOBODY = {
+    f"GET {BASE}/{one}"
+    for one in (
+        "ecosignal-forecast", "carbon-intensity", "tariffs", "tariffs/{tariff}", "tariff-schema", "series",
+        "series/{series}",
+    )
+}  # fmt: skip
 
 
 def stage(api: Api) -> Stage:
@@ -121,7 +175,14 @@ def stage(api: Api) -> Stage:
     home.write()
     event = api.post(f"{home.path}/meters/grid/events", SWAP).json()["id"]
     assert api.post("/carbon-intensity", INTENSITIES).status_code == 200
-    return Stage(home, event, home.device()["id"])
+    on = Stage(home, event, home.device()["id"])
+    for path, body in (
+        ("/tariffs/{tariff}", TARIFF),
+        ("/series/{series}", PRICES),
+        (f"{home.path}/contracts", CONTRACTS),
+    ):
+        assert api.call("PUT", on.filled(path), json=body).status_code in (200, 201)
+    return on
 
 
 def call(api: Api, name: str, on: Stage, token: str | None, headers: dict[str, str] | None = None) -> Any:

@@ -13,7 +13,6 @@ from measured import open_store, us
 from statistics_manager_service.errors import BadInput, Conflict
 from statistics_manager_service.services.price_bodies import columns_of_csv, put_series, read_series
 from statistics_manager_service.services.price_rows import ToldPrice
-from statistics_manager_service.services.price_series import Kept
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.storage.migrate import migrate
 
@@ -208,13 +207,13 @@ def test_what_is_wrong_with_a_csv_is_told_by_line(text: str, where: str, why: st
 
 
 def test_a_body_is_kept_and_what_it_does_not_tell_of_the_series_stays(store: SqlStore) -> None:
-    series, kept, made = put_series(store, "omie-pt", {**GOOD, "title": "OMIE", "source": "omie.es"}, NOW_US)
-    assert (kept, made, series.title) == (Kept(2, 0), True, "OMIE")
-    series, kept, made = put_series(store, "omie-pt", {**GOOD, "title": "OMIE, day ahead"}, NOW_US)
-    assert (kept, made) == (Kept(0, 2), False)
-    assert (series.title, series.source) == ("OMIE, day ahead", "omie.es")
+    put = put_series(store, "omie-pt", {**GOOD, "title": "OMIE", "source": "omie.es"}, NOW_US)
+    assert (put.accepted, put.duplicates, put.made, put.series.title) == (2, 0, True, "OMIE")
+    put = put_series(store, "omie-pt", {**GOOD, "title": "OMIE, day ahead"}, NOW_US)
+    assert (put.accepted, put.duplicates, put.made) == (0, 2, False)
+    assert (put.series.title, put.series.source) == ("OMIE, day ahead", "omie.es")
     with store.reading() as view:
-        assert view.price_series("omie-pt") == series
+        assert view.price_series("omie-pt") == put.series
 
 
 def test_another_unit_is_a_conflict_that_says_why(store: SqlStore) -> None:
