@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import sys
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from databases import Databases
 from servers import NoPostgres, PostgresServer, RunningService
 
 from statistics_manager_service.storage.migrate import migrate
@@ -32,22 +34,38 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: PostgresServer) -> str:
+def postgres_databases(postgres: PostgresServer) -> Databases:
+    """Migrated databases of it."""
+    return Databases(postgres)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_databases: Databases) -> str:
     """The name of a migrated database, to make others from."""
-    url = postgres.create_database()
-    migrate(url)
-    return url.rsplit("/", 1)[1]
+    return postgres_databases.template
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A migrated store, to copy."""
+    path = tmp_path_factory.mktemp("template") / "statistics.sqlite3"
+    migrate(f"sqlite:///{path}")
+    assert [one.name for one in path.parent.iterdir()] == [path.name], "all of it is in the one file"
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[str]:
     """The URL of a fresh, migrated store of each kind."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'statistics.sqlite3'}"
-        migrate(url)
-        return url
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.create_database(request.getfixturevalue("postgres_template"))
+        path = tmp_path / "statistics.sqlite3"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    databases: Databases = request.getfixturevalue("postgres_databases")
+    url = databases.take()
+    yield url
+    databases.give_back(url)
 
 
 @pytest.fixture

@@ -1,0 +1,74 @@
+"""Processes of the product's commands for tests, each forked from one that has its imports behind it.
+
+To import all that the service is made of takes longer than most tests do. What a forked process does is what one that
+was started anew would: importing a module does nothing but define. Several tests start theirs anew all the same.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from multiprocessing import reduction
+from typing import Any
+
+_FORKS = multiprocessing.get_context("forkserver")
+#: The command line, and what is imported on first use.
+_FORKS.set_forkserver_preload(
+    [
+        "statistics_manager_service.cli",
+        "sqlalchemy.dialects.postgresql.psycopg",
+        "sqlalchemy.dialects.sqlite.pysqlite",
+        "uvicorn.lifespan.on",
+        "uvicorn.loops.uvloop",
+        "uvicorn.protocols.http.httptools_impl",
+    ]
+)
+
+
+class _Handed:
+    """A file descriptor that goes with a process; there it is a number again."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> Any:
+        return _received, (reduction.DupFd(self.number),)
+
+
+def _received(handed: Any) -> int:
+    return int(handed.detach())
+
+
+def _run(arguments: Sequence[str], environment: Mapping[str, str], out: int, err: int) -> None:
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    from statistics_manager_service.cli import main
+
+    main(arguments)
+
+
+class Forked:
+    """`statistics-manager …` as a process of its own, with the verbs of `subprocess.Popen`."""
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], out: int = 1, err: int = 2) -> None:
+        """out, err: the file descriptors that it writes to."""
+        told = (tuple(arguments), dict(environment), _Handed(out), _Handed(err))
+        self._process = _FORKS.Process(target=_run, args=told, daemon=True)
+        self._process.start()
+        self.kill, self.terminate = self._process.kill, self._process.terminate
+
+    def poll(self) -> int | None:
+        """Its exit code, once it has ended; of one that was killed, minus the signal."""
+        return self._process.exitcode
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Its exit code. Raises subprocess.TimeoutExpired."""
+        self._process.join(timeout_s)
+        code = self._process.exitcode
+        if code is None:
+            raise subprocess.TimeoutExpired(self._process.name, timeout_s or 0)
+        return code
