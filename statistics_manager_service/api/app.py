@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from statistics_manager_service import __version__
 from statistics_manager_service.api import (
     carbon,
+    comparing,
     exporting,
     flexihome,
     forecasts,
@@ -80,6 +81,7 @@ def create_app(services: AppServices) -> Service:
     for router in (
         statistics.router,
         statements.router,
+        comparing.router,
         flexihome.router,
         forecasts.router,
         readings.router,

@@ -26,6 +26,7 @@ from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.bills import Bills
 from statistics_manager_service.services.blacklisting import Blacklist
 from statistics_manager_service.services.carbon import CarbonForecasts
+from statistics_manager_service.services.comparing import Comparing
 from statistics_manager_service.services.contracts import Contracts
 from statistics_manager_service.services.costing import Costs
 from statistics_manager_service.services.fields import KNOWN_FIELDS
@@ -159,6 +160,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
             store, now_us, Costs(bills, now_us), settings.max_households_per_query, settings.kept_answers_bytes
         ),
         statements=Statements(store, bills, now_us),
+        comparing=Comparing(store, bills, tariffs, now_us),
         renderers=dict(RENDERERS),
         producers=Producers(store, now_us),
         accounts=accounts,

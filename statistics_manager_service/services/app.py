@@ -10,6 +10,7 @@ from statistics_manager_service.core.readings import Decoded, RefusedLine, WireR
 from statistics_manager_service.services.accounts import Accounts
 from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.carbon import CarbonForecasts
+from statistics_manager_service.services.comparing import Comparing
 from statistics_manager_service.services.contracts import Contracts
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.ports import Store
@@ -62,6 +63,7 @@ class AppServices:
     tariffs: Tariffs
     contracts: Contracts
     statements: Statements
+    comparing: Comparing
     renderers: dict[str, Callable[[Statement], bytes]]
     decoders: dict[str, Callable[[bytes], Decoded]]
     decode_lines: Callable[[bytes, str, str | None], DecodedLines]

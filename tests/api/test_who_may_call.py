@@ -61,6 +61,14 @@ PRICES = {
     "at": [START],
     "value": [105.37],
 }
+COMPARED = {
+    "start": "2024-05-10",
+    "end": "2024-05-11",
+    "tariffs": [
+        {"id": "one price", "tariff": "de-standard", "parameters": {"arbeitspreis_eur_per_kwh": 0.31}},
+        {"tariff": "tests-tariff"},
+    ],
+}
 
 
 def named(household: str) -> dict[str, str]:
@@ -144,6 +152,7 @@ ROUTES: dict[str, Route] = {
     f"PUT {BASE}/tariffs/{{tariff}}": Route(SERVICE, body=TARIFF),
     f"GET {BASE}/tariff-schema": Route(READ),
     f"GET {BASE}/households/{{household}}/statement": Route(READ, {"start": START, "end": END}),
+    f"POST {BASE}/households/{{household}}/compare-tariffs": Route(READ, body=COMPARED),
     f"GET {BASE}/households/{{household}}/contracts": Route(READ),
     f"PUT {BASE}/households/{{household}}/contracts": Route(SETTINGS, body=CONTRACTS),
     f"GET {BASE}/series": Route(READ),
