@@ -123,7 +123,7 @@ async def household_statement(
     media = FORMATS[asked.format] if asked.format else _wanted(request.headers.get("accept", ""))
 
     def answer() -> bytes:
-        told = Asked(asked.start, asked.end, asked.as_of, asked.single)
+        told = Asked(asked.start, asked.end, asked.as_of, asked.single, with_days=media != JSON)
         statement = services.statements.statement(household, told)
         return orjson.dumps(statement_json(statement)) if media == JSON else services.renderers[media](statement)
 

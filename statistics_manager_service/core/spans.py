@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -23,11 +24,13 @@ class Share(NamedTuple):
     share: Fraction
 
 
+@lru_cache(maxsize=16_384)
 def civil_date(zone: str, at_us: int) -> date:
     """The date at an instant in a zone."""
     return (EPOCH + MICROSECOND * (at_us + offset_at_us(ZoneInfo(zone), at_us))).date()
 
 
+@lru_cache(maxsize=16_384)
 def midnight_us(zone: str, day: date) -> int:
     """The instant at which a date begins in a zone."""
     return instant_us(zone, day)
@@ -47,6 +50,7 @@ def civil_days(zone: str, start_us: int, end_us: int) -> Fraction:
     return _day_count(zone, end_us) - _day_count(zone, start_us)
 
 
+@lru_cache(maxsize=16_384)
 def _day_count(zone: str, at_us: int) -> Fraction:
     """Days since 1970-01-01 at an instant, with the share of the day that has passed."""
     day = civil_date(zone, at_us)

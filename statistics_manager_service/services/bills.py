@@ -12,6 +12,7 @@ from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.spans import midnight_us
 from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import NotFound
+from statistics_manager_service.services.as_known import as_known
 from statistics_manager_service.services.billing_periods import billing_periods, one_period
 from statistics_manager_service.services.contracts import Contract, contracts_of
 from statistics_manager_service.services.homes import Home
@@ -73,6 +74,8 @@ class Bills:
 
     def billed(self, view: ReadView, home: Home, wanted: Wanted) -> Billed:
         """The bill of a home. Raises NotFound for a tariff that is gone."""
+        if wanted.until_us is not None:
+            view, home = as_known(view, home, wanted.until_us)
         plan, gaps = self.planned(view, home, wanted)
         usage = self.usage(view, home, plan)
         return Billed(home, plan.periods, plan, usage, plan.bill(usage.usage), gaps)

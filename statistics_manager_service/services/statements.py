@@ -31,13 +31,14 @@ MOST_DAYS = 3 * 366
 class Asked:
     """What is asked: start and end as texts (civil dates of the household's zone, or date-times); as_of: a date-time.
 
-    single: the time is billed as one period, however long billing periods are.
+    single: the time is billed as one period, however long billing periods are. with_days: tell each day, too.
     """
 
     start: str
     end: str
     as_of: str | None = None
     single: bool = False
+    with_days: bool = False
 
 
 class Statements:
@@ -51,7 +52,8 @@ class Statements:
         with self._store.reading() as view:
             home = self._homes.of(view, household, known_state(view, household))
             start_us, end_us, until_us = self.times(asked, home.household.timezone)
-            return self.of(view, home, Wanted(start_us, end_us, cut=True, single=asked.single, until_us=until_us))
+            wanted = Wanted(start_us, end_us, cut=True, single=asked.single, until_us=until_us)
+            return self.of(view, home, wanted, with_days=asked.with_days)
 
     def times(self, asked: Asked, zone: str) -> tuple[int, int, int | None]:
         """Start, end and as_of as instants. Raises BadInput."""
@@ -73,7 +75,7 @@ class Statements:
             raise BadInput.of(faults)
         return start_us, end_us, until_us
 
-    def of(self, view: ReadView, home: Home, wanted: Wanted, *, with_days: bool = True) -> Statement:
+    def of(self, view: ReadView, home: Home, wanted: Wanted, *, with_days: bool = False) -> Statement:
         """The statement of a home. Raises NotFound where no contract holds in the time."""
         if with_days:
             zone = home.household.timezone
@@ -94,7 +96,7 @@ def _with_cuts(wanted: Wanted, cuts_us: Sequence[int]) -> Wanted:
     )
 
 
-def statement_of(billed: Billed, wanted: Wanted, now_us: int, *, with_days: bool = True) -> Statement:
+def statement_of(billed: Billed, wanted: Wanted, now_us: int, *, with_days: bool = False) -> Statement:
     """A bill as a statement."""
     household = billed.home.household
     rounding = billed.plan.terms[0].tariff.rounding

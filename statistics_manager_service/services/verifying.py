@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from statistics_manager_service.errors import StatisticsError
-from statistics_manager_service.services.ports import Block, Channel, Household, ProfileRow, ReadView, Store
+from statistics_manager_service.services.ports import Channel, Household, ReadView, Store
 from statistics_manager_service.services.recording import Recorder, before_profiles, settle
+from statistics_manager_service.services.scratch import Scratch
 from statistics_manager_service.services.stretches import Stretch, events_of
 
 _EVERYTHING = 10**9
@@ -23,27 +24,6 @@ class Verified:
     readings: int = 0
     days: int = 0
     differences: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Scratch:
-    """Takes what a correction would write, and writes nothing."""
-
-    blocks: dict[int, Block] = field(default_factory=dict)
-    profiles_by_day: dict[int, ProfileRow] = field(default_factory=dict)
-    channel: Channel | None = None
-
-    def put_blocks(self, rows: Sequence[tuple[int, int, int, int | None, int, bytes]]) -> None:
-        for _, _, block, carry, count, body in rows:
-            self.blocks[block] = Block(block, carry, count, body)
-
-    def put_profiles(self, rows: Sequence[tuple[int, int, int, int, int, int, int, int, bytes]]) -> None:
-        for _, _, *row in rows:
-            profile = ProfileRow(*row)  # type: ignore[arg-type] # the row without its two keys
-            self.profiles_by_day[profile.day] = profile
-
-    def update_channels(self, channels: Sequence[Channel]) -> None:
-        self.channel = channels[0]
 
 
 def households_of(store: Store, only: str | None = None) -> Iterator[Household]:
@@ -100,7 +80,7 @@ def _differences(view: ReadView, channel: Channel, out: Verified) -> Iterator[st
             yield f"{len(rows)} day profiles without a reading"
         return
     one.changed[:] = True
-    scratch = _Scratch()
+    scratch = Scratch()
     settle(scratch, [one])  # type: ignore[arg-type] # of a view it needs the three writes alone: all is loaded
     if scratch.blocks != blocks:
         wrong = [block for block in scratch.blocks if scratch.blocks[block] != blocks.get(block)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -181,3 +181,27 @@ def test_the_same_home_costs_the_same_in_each_store(api: Api, postgres_api: Api)
         answer = statement(home, "2025-05-01", "2025-06-01")
         told.append({name: value for name, value in answer.items() if name != "household"})
     assert told[0] == told[1]
+
+
+def test_as_of_tells_what_was_known_before_a_correction(each_api: Api) -> None:
+    home = Home(each_api, timezone="Europe/Lisbon", tarif_type="simple")
+    home.post(quarters("2025-05-01T00:00:00+01:00", 96))
+    before = statement(home, "2025-05-01", "2025-05-02")
+    moment = datetime.now(UTC).isoformat()
+    home.post(quarters("2025-05-01T12:00:00+01:00", 1, itertools.cycle((9.0,))))
+    home.post(quarters("2025-05-01T12:00:00+01:00", 1, itertools.cycle((8.0,))))
+    now = statement(home, "2025-05-01", "2025-05-02")
+    then = statement(home, "2025-05-01", "2025-05-02", as_of=moment)
+    assert now["gross"] > before["gross"] + 1
+    assert then == before
+
+
+def test_as_of_tells_what_a_register_showed_before_a_correction(api: Api) -> None:
+    home = Home(api, timezone="UTC", tarif_type="simple")
+    at = [f"2025-05-01T{hour:02d}:00:00Z" for hour in range(24)]
+    home.write(at=at, value=[100 + hour / 2 for hour in range(24)])
+    before = statement(home, "2025-05-01", "2025-05-02")
+    moment = datetime.now(UTC).isoformat()
+    home.write(at=at[-1:], value=[115.0])
+    assert statement(home, "2025-05-01", "2025-05-02")["import_kwh"] == 15
+    assert statement(home, "2025-05-01", "2025-05-02", as_of=moment) == before
