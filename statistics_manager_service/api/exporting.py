@@ -17,7 +17,7 @@ from starlette.responses import StreamingResponse
 
 from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.errors import refusals
-from statistics_manager_service.api.households import channel_json, event_json, household_json, token_json
+from statistics_manager_service.api.households import channel_json, event_json, household_json, label, token_json
 from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.api.statistics import factor_of
 from statistics_manager_service.core.blocks import Readings
@@ -59,8 +59,8 @@ _READINGS = pa.schema(
 async def export_household(
     request: Request, household: str, who: Annotated[Caller, Depends(caller)]
 ) -> StreamingResponse:
-    """Settings, meters, meter events, device tokens (without their secrets), readings with their verdicts, the values
-    that corrections have replaced, and all forecasts.
+    """Settings, meters, meter events, device tokens (without their secrets), all contracts that it has had, readings
+    with their verdicts, the values that corrections have replaced, and all forecasts.
 
     Each Parquet file of readings has the form that `POST /readings` takes. A device's token can't have it.
     """
@@ -107,6 +107,9 @@ def _documents(export: Export) -> dict[str, Any]:
             {"meter": one.meter, **event_json(one, units.get((one.meter, one.quantity), "Wh"))} for one in export.events
         ],
         "tokens.json": [token_json(one) for one in export.tokens],
+        "contracts.json": [
+            {"told_at": label(one.told_us), "contracts": list(one.contracts)} for one in export.contracts()
+        ],
     }
 
 

@@ -20,6 +20,7 @@ from statistics_manager_service.services.ports import (
     Revision,
     Store,
 )
+from statistics_manager_service.services.price_rows import ContractsRow
 
 _BLOCKS_AT_ONCE = 256
 _END_US = 2**62
@@ -49,6 +50,10 @@ class Export:
     def forecasts(self) -> list[ForecastRow]:
         """All issues of forecasts, a row for each UTC day, the newest issue last."""
         return self.view.forecasts(self.household.household_no, MEASURE, 0, _LAST_DAY, _END_US)
+
+    def contracts(self) -> list[ContractsRow]:
+        """All contracts that it has had, each time as they were put, the newest last."""
+        return self.view.contract_revisions(self.household.household_no)
 
     def revisions(self, channel: Channel) -> list[Revision]:
         """The values that corrections have replaced."""

@@ -90,7 +90,18 @@ def test_statistics_are_those_of_the_last_value_alone(each_home: Home) -> None:
 
 def test_a_home_without_readings_can_be_exported(home: Home) -> None:
     found = exported(home, home.token)
-    assert sorted(found) == ["events.json", "household.json", "meters.json", "tokens.json"]
+    assert sorted(found) == ["contracts.json", "events.json", "household.json", "meters.json", "tokens.json"]
+
+
+def test_an_export_holds_each_revision_of_the_contracts(each_home: Home) -> None:
+    first = {"tariff": "pt-btn-simples", "flow": "import", "from": "2025-01-01", "to": None, "parameters": {}}
+    second = {**first, "tariff": "pt-btn-bi-horario", "parameters": {"contracted_power_kva": 10.35}}
+    for one in (first, second):
+        answer = each_home.api.call("PUT", f"{each_home.path}/contracts", json={"contracts": [one]})
+        assert answer.status_code in (200, 201), answer.text
+    found = exported(each_home, each_home.token)["contracts.json"]
+    assert [one["contracts"] for one in found] == [[first], [second]]
+    assert [one["told_at"] for one in found] == sorted(one["told_at"] for one in found)
 
 
 def test_a_device_can_t_have_everything(home: Home) -> None:
