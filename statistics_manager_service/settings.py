@@ -131,6 +131,15 @@ class Settings(BaseSettings):
     electricity_maps_url: str = Field("https://api.electricitymap.org", description="Base URL of Electricity Maps.")
     electricity_maps_token: SecretStr | None = Field(None, description="Its token.")
     neso_url: str = Field("https://api.carbonintensity.org.uk", description="Base URL of NESO's carbon intensity API.")
+    octopus_url: str = Field("https://api.octopus.energy", description="Base URL of Octopus Energy's API.")
+    omie_url: str = Field("https://www.omie.es", description="Base URL of OMIE, the Iberian market.")
+    entsoe_url: str = Field(
+        "https://web-api.tp.entsoe.eu/api", description="URL of the API of ENTSO-E's Transparency Platform."
+    )
+    entsoe_token: SecretStr | None = Field(None, description="Its security token.")
+    esios_url: str = Field("https://api.esios.ree.es", description="Base URL of ESIOS, Red Eléctrica's prices.")
+    esios_token: SecretStr | None = Field(None, description="Its token, for indicators beside PVPC.")
+    price_timeout_s: float = Field(30, gt=0, le=600, description="Seconds that a source of prices may take for a page.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="`json`, a line an event, or `console`.")
 

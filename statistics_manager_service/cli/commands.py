@@ -17,7 +17,9 @@ from statistics_manager_service.cli.importing import import_file
 from statistics_manager_service.cli.jobs import forecast, job_app
 from statistics_manager_service.cli.openapi import openapi
 from statistics_manager_service.cli.opening import existing_store, settings
+from statistics_manager_service.cli.prices import prices_app
 from statistics_manager_service.cli.pulling import pull_app
+from statistics_manager_service.cli.tariffs import tariff_app
 from statistics_manager_service.core.units import S_PER_HOUR
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.services.verifying import rebuild as rebuild_store
@@ -34,6 +36,8 @@ app.command("forecast")(forecast)
 app.add_typer(job_app, name="job")
 app.add_typer(events_app, name="events")
 app.add_typer(pull_app, name="pull")
+app.add_typer(prices_app, name="prices")
+app.add_typer(tariff_app, name="tariff")
 
 LONGEST_LABEL = 128
 Household = Annotated[str, typer.Option(help="Id of the household.")]

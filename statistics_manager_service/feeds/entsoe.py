@@ -304,11 +304,12 @@ def _currency_of(unit: str) -> str:
 class Entsoe:
     """Asks ENTSO-E's platform.
 
-    path: of the API on its host. token: each request bears it in its query, so no URL of a request is ever shown.
+    url: of the API, whole or on the upstream's host. token: each request bears it in its query, so no URL of a request
+    is ever shown.
     """
 
-    def __init__(self, upstream: Upstream, path: str, token: str) -> None:
-        self._upstream, self._path, self._token = upstream, path, token
+    def __init__(self, upstream: Upstream, url: str, token: str) -> None:
+        self._upstream, self._url, self._token = upstream, url, token
 
     def fetch(self, zone: str, options: PriceOptions, start_us: int, end_us: int) -> Iterator[ToldPrices]:
         """The prices of a zone, by name or code, month by month; where none are known, a note alone.
@@ -330,7 +331,7 @@ class Entsoe:
             "securityToken": self._token, "documentType": "A44", "in_Domain": eic, "out_Domain": eic,
             "contract_MarketAgreement.type": _DAY_AHEAD, "periodStart": _minute(start_us), "periodEnd": _minute(end_us),
         }  # fmt: skip
-        body, name = self._upstream.get_bytes(self._path, query, answers=(_BAD_REQUEST,)), self._upstream.name
+        body, name = self._upstream.get_bytes(self._url, query, answers=(_BAD_REQUEST,)), self._upstream.name
         try:
             root = _root(body)
             if _local(root) == _ACKNOWLEDGEMENT:

@@ -261,13 +261,16 @@ def _entries(zones: Sequence[_Zone]) -> list[dict[str, Any]]:
     """Windows of a schedule: the last zone first, as there the first one wins, and what always holds at the end."""
     found: list[dict[str, Any]] = []
     for i, zone in reversed([*enumerate(zones)][1:]):
-        entry: dict[str, Any] = {"period": f"zone{i}"}
-        if zone.days is not None:
-            entry["days"] = zone.days
-        if zone.months is not None:
-            entry["months"] = zone.months
         windows: Sequence[tuple[int, int] | None] = zone.windows or [None]
-        found += [entry if one is None else entry | {"from": _clock(one[0]), "to": _clock(one[1])} for one in windows]
+        for window in windows:
+            entry: dict[str, Any] = {"period": f"zone{i}"}
+            if zone.days is not None:
+                entry["days"] = [*zone.days]
+            if zone.months is not None:
+                entry["months"] = [*zone.months]
+            if window is not None:
+                entry |= {"from": _clock(window[0]), "to": _clock(window[1])}
+            found.append(entry)
     return [*found, {"period": _BASE}]
 
 

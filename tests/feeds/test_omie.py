@@ -207,6 +207,13 @@ def test_the_market_days_of_a_time_are_fetched_and_one_that_is_not_published_is_
     assert pieces[0].prices[0].start_us == start_us
 
 
+def test_a_moment_of_trouble_is_got_over(server: UpstreamServer) -> None:
+    publishes(server, date(2026, 7, 1))
+    server.fails(status=500, times=2)
+    (piece,) = omie(server, attempts=3).fetch(PT, us("2026-07-01"), us("2026-07-01T12:00:00"))
+    assert (len(piece.prices), len(server.requests)) == (96, 3)
+
+
 def test_omie_nonsense_is_told_as_such_and_worth_a_retry(server: UpstreamServer) -> None:
     server.answers("/es/file-download", "<html>maintenance</html>")
     with pytest.raises(Unavailable, match="OMIE answered nonsense: body: this is a web page"):
