@@ -38,7 +38,7 @@ class WindowDays:
 
 def period_table(windows: Sequence[WindowDays], days: int) -> tuple[Int8, Int8]:
     """The period of each quarter-hour of each day by the clock, (d, 96) int8, NONE in a hole; and how many windows that
-    are no rest claim it, (d, 96) int8. The first window of the list wins."""
+    are no rest claim it, (d, 96) int8, 2 where there are more. The first window of the list wins."""
     table = np.full((days, QUARTERS_PER_DAY), NONE, np.int8)
     claims = np.zeros((days, QUARTERS_PER_DAY), np.int8)
     for one in windows:
@@ -48,7 +48,7 @@ def period_table(windows: Sequence[WindowDays], days: int) -> tuple[Int8, Int8]:
         holds[one.on[1:], one.begin : min(one.end, QUARTERS_PER_DAY)] = True
         if one.end > QUARTERS_PER_DAY:
             holds[one.on[:-1], : one.end - QUARTERS_PER_DAY] = True
-        claims += holds
+        claims = np.minimum(claims + holds, 2)
         table[holds & (table == NONE)] = one.period
     for one in windows:
         if one.is_rest:

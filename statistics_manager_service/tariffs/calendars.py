@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from statistics_manager_service.tariffs.prices import Name, Part
+from statistics_manager_service.tariffs.prices import Day, Name, Part
 
 Clock = Literal["civil", "utc", "standard"]
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -53,7 +53,7 @@ def _days(told: Any) -> Any:
         return told
     found: list[Any] = []
     for part in parts:
-        first, dash, last = str(part).partition("-")
+        first, dash, last = part.partition("-") if isinstance(part, str) else ("", "", "")
         if dash and first in WEEKDAYS and last in WEEKDAYS:
             begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last)
             found += WEEKDAYS[begin : end + 1] if begin <= end else WEEKDAYS[begin:] + WEEKDAYS[: end + 1]
@@ -97,7 +97,7 @@ class HolidaySet(Part):
     """Holidays by dates of every year, by listed dates, from the library; of several, any counts."""
 
     every_year: list[MonthDay] = Field([], max_length=100)
-    listed: list[date] = Field([], max_length=1000)
+    listed: list[Day] = Field([], max_length=1000)
     of: Library | None = None
 
 
@@ -124,7 +124,7 @@ class Entry(Part):
 class EntriesFrom(Part):
     """The windows of a schedule from a date on, until the next one of the list."""
 
-    begin: date = Field(alias="from")
+    begin: Day = Field(alias="from")
     entries: list[Entry] = Field(min_length=1, max_length=200)
 
 
@@ -147,8 +147,12 @@ def _kind_of_schedule(told: Any) -> str:
     return "<entries>" if isinstance(told, list) else "<schedule>"
 
 
+class Listed(Schedule):
+    """A schedule that was told as its list of windows alone."""
+
+
 def _schedule(entries: list[Entry]) -> Schedule:
-    return Schedule(entries=entries)
+    return Listed(entries=entries)
 
 
 if TYPE_CHECKING:

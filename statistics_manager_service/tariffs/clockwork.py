@@ -74,20 +74,24 @@ class Clockwork:
         return kept
 
     def table(self, schedule: str, first_day: int, days: int) -> tuple[Int8, Int8]:
-        """The periods of days by the clock, (d, 96), and how many windows claim each quarter-hour; see period_table."""
+        """The periods of days by the clock, (d, 96), and how many windows claim each quarter-hour; see period_table.
+
+        Each day has the windows that are in force on it, also those that begin on its eve."""
         one = self._calendars.schedules[schedule]
         periods = periods_of(one)
-        with_eve = np.arange(first_day - 1, first_day + days, dtype=np.int64)
-        windows = []
-        for entries, valid in _dated(one, with_eve):
-            for entry in entries:
-                begin, end = quarters_of(entry)
-                on = valid & self._days_on(one, entry, with_eve)
-                if entry.is_rest and not valid.all():  # it is the rest of its own time alone
-                    windows.append(WindowDays(periods.index(entry.period), 0, QUARTERS_PER_DAY, on))
-                else:
-                    windows.append(WindowDays(periods.index(entry.period), begin, end, on, entry.is_rest))
-        return period_table(windows, days)
+        parts = []
+        for entries, first, last in _dated(one, first_day, first_day + days):
+            with_eve = np.arange(first - 1, last, dtype=np.int64)
+            windows = [
+                WindowDays(
+                    periods.index(entry.period), *quarters_of(entry), self._days_on(one, entry, with_eve), entry.is_rest
+                )
+                for entry in entries
+            ]
+            parts.append(period_table(windows, last - first))
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate([table for table, _ in parts]), np.concatenate([claims for _, claims in parts])
 
     def _days_on(self, schedule: Schedule, entry: Entry, days: Int64) -> Mask:
         """Whether a window begins on each of some days."""
@@ -177,14 +181,20 @@ def _library_days(library: str, year: int) -> list[date]:
     return days
 
 
-def _dated(schedule: Schedule, days: Int64) -> list[tuple[Sequence[Entry], Mask]]:
-    """The windows of a schedule, and on which days they are in force."""
+def _dated(schedule: Schedule, first: int, last: int) -> list[tuple[Sequence[Entry], int, int]]:
+    """The windows of a schedule over days, and from which day until which they are in force: together, all of them."""
     if schedule.entries is not None:
-        return [(schedule.entries, np.ones(len(days), np.bool_))]
+        return [(schedule.entries, first, last)]
     parts = schedule.dated or []
     begins = [(one.begin - _EPOCH).days for one in parts]
-    ends = [*begins[1:], np.iinfo(np.int64).max]
-    return [(one.entries, (days >= begin) & (days < end)) for one, begin, end in zip(parts, begins, ends, strict=True)]
+    stops = [*begins[1:], last]
+    found: list[tuple[Sequence[Entry], int, int]] = []
+    if begins[0] > first:  # before the schedule begins, no window holds
+        found.append(((), first, min(begins[0], last)))
+    for one, begin, stop in zip(parts, begins, stops, strict=True):
+        if max(begin, first) < min(stop, last):
+            found.append((one.entries, max(begin, first), min(stop, last)))
+    return found
 
 
 def _month(days: Int64) -> Int64:

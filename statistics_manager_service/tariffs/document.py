@@ -5,14 +5,13 @@ See docs/tariffs.md for the language as people read it; `statistics-manager tari
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from statistics_manager_service.tariffs.calendars import Calendars
-from statistics_manager_service.tariffs.prices import Condition, Name, Number, ParameterValue, Part, Price
+from statistics_manager_service.tariffs.calendars import Calendars, MonthDay
+from statistics_manager_service.tariffs.prices import Condition, Day, Name, Number, Part, Price, ToldParameter
 
 #: The version of the language; a document that names another is refused.
 LANGUAGE: Final = 1
@@ -23,8 +22,8 @@ Proration = Literal["daily", "month_if_28_32", "none"]
 class Validity(Part):
     """From a date of the tariff's zone up to another, which is not included; null: until further notice."""
 
-    begin: date = Field(alias="from")
-    end: date | None = Field(None, alias="to")
+    begin: Day = Field(alias="from")
+    end: Day | None = Field(None, alias="to")
 
 
 class Source(Part):
@@ -32,7 +31,7 @@ class Source(Part):
 
     what: str = Field(max_length=500)
     source: str = Field(max_length=500, description="Who published it, and where.")
-    seen: date | None = Field(None, description="When it was read there.")
+    seen: Day | None = Field(None, description="When it was read there.")
     checked: Literal["verified", "taken", "derived", "unchecked"] = Field(
         "taken", description="verified: worked out anew and equal to what was published; unchecked: not to rely on."
     )
@@ -48,7 +47,7 @@ class Metering(Part):
     interval: Literal["PT15M", "PT30M", "PT1H"] = "PT15M"
     netting: Literal["none", "PT15M", "PT30M", "PT1H", "billing_period", "P1Y"] = "none"
     by: Name | None = None
-    year_begins: str = Field("01-01", pattern=r"^\d\d-\d\d$", description="MM-DD at which a netting of P1Y begins.")
+    year_begins: MonthDay = Field("01-01", description="MM-DD at which a netting of P1Y begins.")
 
 
 class Cycle(Part):
@@ -279,7 +278,7 @@ class Tariff(Part):
     time_zone: str = Field(max_length=64)
     valid: Validity
     sources: list[Source] = Field([], max_length=100)
-    parameters: dict[Name, ParameterValue] = Field({}, max_length=50)
+    parameters: dict[Name, ToldParameter] = Field({}, max_length=50)
     metering: Metering = Metering()
     billing: Billing = Billing()
     calendars: Calendars = Calendars()

@@ -6,17 +6,67 @@ A price is a decimal number, or one of `constant`, `parameter`, `table`, `schedu
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from statistics_manager_service.core.zones import FIRST_YEAR, LAST_YEAR
 
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME)]
+
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MOST_DIGITS: Final = 24
+_LONGEST_NUMBER, _LONGEST_TEXT = 100, 200
+
+
+def _number(told: Any) -> Any:
+    """A number, or the text of one; no truth value, and nothing that Python alone reads as a number."""
+    if isinstance(told, int | float | Decimal) and not isinstance(told, bool):
+        return told
+    if isinstance(told, str) and len(told) <= _LONGEST_NUMBER and _NUMBER.fullmatch(told):
+        return told
+    raise ValueError("it must be a number such as 0.1234")
+
+
+def _day(told: Any) -> date:
+    """A date, or the text of one, in the years that are served."""
+    found = told if isinstance(told, date) and not isinstance(told, datetime) else None
+    if isinstance(told, str) and _DAY.fullmatch(told):
+        try:
+            found = date.fromisoformat(told)
+        except ValueError:
+            raise ValueError(f"{told} is no day of the calendar") from None
+    if found is None:
+        raise ValueError("it must be a date such as 2026-01-31")
+    if not FIRST_YEAR <= found.year < LAST_YEAR:
+        raise ValueError(f"{found} is outside the years {FIRST_YEAR} to {LAST_YEAR - 1}")
+    return found
+
+
+def _parameter(told: Any) -> bool | Decimal | str:
+    """Facts about a contract: a truth value, a number, a text."""
+    if isinstance(told, bool):
+        return told
+    if isinstance(told, int | float | Decimal):
+        number = Decimal(told) if isinstance(told, int) else Decimal(str(told))
+        if number.is_finite() and max(len(number.as_tuple().digits), abs(number.adjusted())) <= _MOST_DIGITS:
+            return number
+    if isinstance(told, str) and len(told) <= _LONGEST_TEXT:
+        return told
+    raise ValueError(f"it must be true, false, a number of at most {_MOST_DIGITS} digits, or a text")
+
+
 #: A number as people write prices: exact, and of no size that no price has.
-Number = Annotated[Decimal, Field(max_digits=24, allow_inf_nan=False)]
+Number = Annotated[Decimal, Field(max_digits=_MOST_DIGITS, allow_inf_nan=False), BeforeValidator(_number)]
+Day = Annotated[date, BeforeValidator(_day)]
 ParameterValue = bool | Decimal | str
+#: The same in a document: told with its kind, so that 1 is a number and no truth value.
+ToldParameter = Annotated[bool | Decimal | str, BeforeValidator(_parameter)]
 
 
 class Part(BaseModel):
@@ -32,7 +82,7 @@ class Comparison(Part):
     """A parameter of the contract compared with a value; without one: whether it is true."""
 
     parameter: Name
-    equals: ParameterValue | None = Field(None, alias="is")
+    equals: ToldParameter | None = Field(None, alias="is")
     below: Number | None = None
     above: Number | None = None
     at_least: Number | None = None
@@ -171,8 +221,8 @@ class If(Part):
 class From(Part):
     """A price from a date of the tariff's zone on, until the next one of the list (or until `to`, not included)."""
 
-    begin: date = Field(alias="from")
-    end: date | None = Field(None, alias="to")
+    begin: Day = Field(alias="from")
+    end: Day | None = Field(None, alias="to")
     price: Price
 
 

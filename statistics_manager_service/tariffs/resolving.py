@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Context, Decimal, Inexact
+from functools import reduce
+from typing import Any, Final
 
 from statistics_manager_service.tariffs.document import Tariff
 from statistics_manager_service.tariffs.prices import (
@@ -31,6 +33,11 @@ from statistics_manager_service.tariffs.prices import (
 )
 
 Parameters = Mapping[str, ParameterValue]
+
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+_LONGEST_NUMBER: Final = 40
+#: The usual context would round to 28 digits.
+_EXACT: Final = Context(prec=1_000, traps=[Inexact])
 
 
 class NoPrice(ValueError):
@@ -63,15 +70,18 @@ def holds(condition: Condition, parameters: Parameters) -> bool:
 def _equal(value: ParameterValue, other: ParameterValue) -> bool:
     if isinstance(value, bool) or isinstance(other, bool):
         return value is other
-    return _key(str(value)) == _key(str(other))
+    return _key_of_value(value) == _key_of_value(other)
 
 
-def _key(text: str) -> Decimal | str:
+def _key_of_value(value: ParameterValue) -> Decimal | str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return key_of(value) if isinstance(value, str) else value
+
+
+def key_of(text: str) -> Decimal | str:
     """A table's key: a number where it is one, so that 6.9 and 6.90 are the same."""
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return text
+    return Decimal(text) if len(text) <= _LONGEST_NUMBER and _NUMBER.fullmatch(text) else text
 
 
 def resolve(price: Price, parameters: Parameters, on: date) -> Price:
@@ -117,15 +127,23 @@ def _resolved_inside(price: Any, parameters: Parameters, on: date) -> Price:
     return of_series
 
 
+def _sum(numbers: list[Decimal]) -> Decimal:
+    return _folded(_EXACT.add, numbers)
+
+
 def _product(numbers: list[Decimal]) -> Decimal:
-    out = Decimal(1)
-    for one in numbers:
-        out *= one
-    return out
+    return _folded(_EXACT.multiply, numbers)
+
+
+def _folded(combine: Callable[[Decimal, Decimal], Decimal], numbers: list[Decimal]) -> Decimal:
+    try:
+        return reduce(combine, numbers)
+    except Inexact:
+        raise NoPrice(f"it comes to a number of more than {_EXACT.prec} digits") from None
 
 
 _COMBINED: tuple[tuple[type[Any], str, Callable[[list[Decimal]], Decimal]], ...] = (
-    (Add, "add", lambda numbers: sum(numbers, Decimal(0))),
+    (Add, "add", _sum),
     (Mul, "mul", _product),
     (Min, "least", min),
     (Max, "greatest", max),
@@ -133,9 +151,9 @@ _COMBINED: tuple[tuple[type[Any], str, Callable[[list[Decimal]], Decimal]], ...]
 
 
 def _looked_up(price: Table, parameters: Parameters) -> Price:
-    wanted = _key(str(parameters[price.table]))
+    wanted = _key_of_value(parameters[price.table])
     for text, one in price.values.items():
-        if _key(text) == wanted:
+        if key_of(text) == wanted:
             return one
     there = ", ".join(price.values)
     raise NoPrice(f"there is no price for {price.table} = {parameters[price.table]}; there are {there}")
@@ -152,27 +170,26 @@ def number(price: Price, parameters: Parameters, on: date) -> Decimal:
 def parts_of(price: Price) -> Iterator[tuple[str, Price]]:
     """All expressions of a price, itself first, each with its place below it, such as `.add[1]`."""
     yield "", price
-    children: list[tuple[str, Price]] = []
-    if isinstance(price, Table | Scheduled):
-        children = [(f".values.{name}", one) for name, one in price.values.items()]
-    elif isinstance(price, Tiered):
-        children = [(f".tiers.steps[{i}].price", one.price) for i, one in enumerate(price.tiers.steps)]
-    elif isinstance(price, If):
-        children = [(".then", price.then), (".else", price.otherwise)]
-    elif isinstance(price, Dated):
-        children = [(f".dated[{i}].price", one.price) for i, one in enumerate(price.dated)]
-    else:
-        for name, model, member in (
-            ("add", Add, "add"),
-            ("mul", Mul, "mul"),
-            ("min", Min, "least"),
-            ("max", Max, "greatest"),
-        ):
-            if isinstance(price, model):
-                children = [(f".{name}[{i}]", one) for i, one in enumerate(getattr(price, member))]
-    for place, child in children:
+    for place, child in children_of(price):
         for below, one in parts_of(child):
             yield place + below, one
+
+
+def children_of(price: Price) -> list[tuple[str, Price]]:
+    """The expressions right inside of a price, each with its place below it."""
+    if isinstance(price, Table | Scheduled):
+        return [(f".values.{name}", one) for name, one in price.values.items()]
+    if isinstance(price, Tiered):
+        return [(f".tiers.steps[{i}].price", one.price) for i, one in enumerate(price.tiers.steps)]
+    if isinstance(price, If):
+        return [(".then", price.then), (".else", price.otherwise)]
+    if isinstance(price, Dated):
+        return [(f".dated[{i}].price", one.price) for i, one in enumerate(price.dated)]
+    for model, member, _ in _COMBINED:
+        if isinstance(price, model):
+            name = model.model_fields[member].alias or member
+            return [(f".{name}[{i}]", one) for i, one in enumerate(getattr(price, member))]
+    return []
 
 
 def prices_of(tariff: Tariff) -> Iterator[tuple[str, Price]]:
@@ -226,3 +243,9 @@ def changes_of(tariff: Tariff) -> list[date]:
             if isinstance(part, Dated):
                 found |= {one.begin for one in part.dated} | {one.end for one in part.dated if one.end is not None}
     return sorted(found)
+
+
+def days_of_prices(tariff: Tariff) -> list[date]:
+    """The days on which a tariff's prices begin: the first of its validity, and each at which one changes."""
+    begin, end = tariff.valid.begin, tariff.valid.end
+    return [begin, *(day for day in changes_of(tariff) if begin < day and (end is None or day < end))]
