@@ -26,9 +26,10 @@ _FOOT: Final = 5.0
 _LEFT: Final = 12.0
 _BAR_SHARE: Final = 0.72
 _WIDEST_BAR: Final = 9.0
-_MOST_TICKS: Final = 4
+#: The least room between two lines of a scale.
+_TICK_HEIGHT: Final = 6.0
 #: The least room of a label below the bars.
-_LABEL_WIDTH: Final = 13.0
+_LABEL_WIDTH: Final = 12.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class _Panel:
     def __init__(self, title: str, top: float, height: float, width: float, values: list[float | None]) -> None:
         known = [one for one in values if one is not None]
         low, high = min([0.0, *known]), max([0.0, *known])
-        self._step = _tick(high - low)
+        self._step = _tick(high - low, int(height // _TICK_HEIGHT))
         self._low = math.floor(low / self._step + 1e-9) * self._step
         self._high = max(math.ceil(high / self._step - 1e-9) * self._step, self._low + self._step)
         self.foot = top + height
@@ -209,12 +210,12 @@ class _Panel:
         return [Label(0, self._top - _HEAD / 2 - 0.5, self._title, "left", is_title=True), *ticks]
 
 
-def _tick(height: float) -> float:
-    """A round step (1, 2 or 5 times a power of ten) of which few make up a height."""
+def _tick(height: float, most: int) -> float:
+    """A round step (1, 2 or 5 times a power of ten) of which at most so many make up a height."""
     if height <= 0:
         return 1.0
-    power = 10.0 ** math.floor(math.log10(height / _MOST_TICKS))
-    return next(power * one for one in (1, 2, 5, 10) if power * one * _MOST_TICKS >= height)
+    power = 10.0 ** math.floor(math.log10(height / most))
+    return next(power * one for one in (1, 2, 5, 10) if power * one * most >= height)
 
 
 def _axis(steps: list[_Step], by_month: bool, width: float, y: float) -> list[Label]:

@@ -35,8 +35,7 @@ _RUNNING_TOP: Final = 24.0
 BOTTOM: Final = 279.0
 _MM_PER_PT: Final = 25.4 / 72
 _LEADING: Final = 1.38
-_LEAST_PT: Final = 4.5
-_NUMBER_OF_PAGES: Final = "{nb}"
+_LEAST_PT: Final = 3.0
 
 
 class Paper(FPDF):
@@ -54,26 +53,35 @@ class Paper(FPDF):
         self.set_creation_date(datetime.fromtimestamp(made_us / US_PER_S, tz=UTC))
         self.set_margins(LEFT, TOP, LEFT)
         self.set_auto_page_break(False)
+        self.str_alias_nb_pages = ""
         self.c_margin = 0
         self.add_font("Inter", "", REGULAR)
         self.add_font("Inter", "B", SEMIBOLD)
         if helping is not None:
             self.add_font("Helping", "", helping)
             self.set_fallback_fonts(["Helping"], exact_match=False)
-        self.y_mm = TOP
+        self._top_mm = self.y_mm = TOP
         self.add_page()
 
     def header(self) -> None:
         """The running head."""
-        self.y_mm = TOP
+        self._top_mm = self.y_mm = TOP
         if self.page_no() > 1:
             self.put(LEFT, 12, self.fitted(self._running, WIDTH, 8), size=8, colour=SOFT)
             self.rule(LEFT, 18, WIDTH, HAIR)
-            self.y_mm = _RUNNING_TOP
+            self._top_mm = self.y_mm = _RUNNING_TOP
 
-    def footer(self) -> None:
-        """The page's number; at the left, as what stands for the number of pages has another width than it."""
-        self.put(LEFT, 284, f"Page {self.page_no()} of {_NUMBER_OF_PAGES}", size=8, colour=SOFT)
+    def finished(self) -> bytes:
+        """The document, its pages numbered: at the end, since only then their number is known.
+
+        The library's own way, a mark in the text that it replaces, would replace it in a household's name, too.
+        """
+        count = self.page_no()
+        for page in range(1, count + 1):
+            self.page = page
+            self.current_font_is_set_on_page = False
+            self.put(LEFT, 284, f"Page {page} of {count}", align="R", size=8, colour=SOFT)
+        return bytes(self.output())
 
     def _font(self, size: float, bold: bool, colour: Colour) -> None:
         self.set_font("Inter", "B" if bold else "", size)
@@ -130,9 +138,14 @@ class Paper(FPDF):
             self.put(x, self.y_mm, line, width=width + 1, size=size, bold=bold, colour=colour)
             self.y_mm += leading(size)
 
+    def space(self, height: float) -> None:
+        """Leave a height free, but not at the head of a page."""
+        if self.y_mm > self._top_mm:
+            self.y_mm += height
+
     def need(self, height: float) -> bool:
-        """Begin a page where less than a height is left of this one; whether that was so."""
-        if self.y_mm + height <= BOTTOM:
+        """Begin a page where less than a height (or a page's) is left of this one; whether that was so."""
+        if self.y_mm + min(height, BOTTOM - self._top_mm) <= BOTTOM:
             return False
         self.add_page()
         return True

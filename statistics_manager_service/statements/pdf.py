@@ -31,7 +31,7 @@ from statistics_manager_service.statements.paper import (
     leading,
 )
 from statistics_manager_service.statements.sheet import LANGUAGE, PeriodSheet, Row, Sheet, Sums, sheet_of
-from statistics_manager_service.statements.tables import Column, Table
+from statistics_manager_service.statements.tables import Column, Table, TableRow
 from statistics_manager_service.tariffs.statement import Statement
 
 _TONES: Final[dict[Tone, Colour]] = {
@@ -45,6 +45,8 @@ _SHARES: Final = (ACCENT, LIGHT, SAND)
 _SPACE: Final = 9.0
 _GUTTER: Final = 12.0
 _HALF: Final = (WIDTH - _GUTTER) / 2
+_HEADING: Final = leading(11) + 1.5
+_SHARES_HEIGHT: Final = 36.0
 _CARD_WIDTH: Final = 74.0
 _CARD_HEIGHT: Final = 50.0
 _PART_HEIGHT: Final = 6.0
@@ -65,7 +67,7 @@ def to_pdf(statement: Statement, fonts: Sequence[pathlib.Path] | None = None) ->
     """
     sheet = sheet_of(statement)
     helping = helping_font(_foreign(sheet), installed_fonts() if fonts is None else fonts)
-    running = f"{sheet.title} · {sheet.name} · {sheet.span}"
+    running = f"{sheet.title} · {sheet.span} · {sheet.name}"  # what is too long is cut at its end
     paper = Paper(f"{sheet.title} – {sheet.name} – {sheet.span}", running, LANGUAGE, statement.made_us, helping)
     _header(paper, sheet)
     _provisional(paper, sheet)
@@ -76,7 +78,7 @@ def to_pdf(statement: Statement, fonts: Sequence[pathlib.Path] | None = None) ->
     for period in sheet.periods:
         _period(paper, sheet, period)
     _ending(paper, sheet)
-    return bytes(paper.output())
+    return paper.finished()
 
 
 def _foreign(sheet: Sheet) -> Iterator[str]:
@@ -104,7 +106,7 @@ def _header(paper: Paper, sheet: Sheet) -> None:
 def _provisional(paper: Paper, sheet: Sheet) -> None:
     if not sheet.provisional:
         return
-    paper.y_mm += _SPACE
+    paper.space(_SPACE)
     inside = WIDTH - 12
     reasons = [paper.lines(why, inside - 4, 9) for why in sheet.provisional]
     height = 8 + leading(10) + leading(9) * (1 + sum(map(len, reasons)))
@@ -132,12 +134,12 @@ def _provisional(paper: Paper, sheet: Sheet) -> None:
 
 def _heading(paper: Paper, text: str, x: float = LEFT, width: float = WIDTH) -> None:
     paper.put(x, paper.y_mm, text, width=width, size=11, bold=True)
-    paper.y_mm += leading(11) + 1.5
+    paper.y_mm += _HEADING
 
 
 def _overview(paper: Paper, sheet: Sheet) -> None:
-    paper.y_mm += _SPACE
-    parts_height = leading(11) + 1.5 + _PART_HEIGHT * (len(sheet.parts) + 1)
+    paper.space(_SPACE)
+    parts_height = _HEADING + _PART_HEIGHT * (len(sheet.parts) + 1)
     paper.need(max(_CARD_HEIGHT, parts_height))
     top = paper.y_mm
     _card(paper, sheet, top)
@@ -172,7 +174,7 @@ def _card(paper: Paper, sheet: Sheet, top: float) -> None:
 def _chart(paper: Paper, chart: Chart | None) -> None:
     if chart is None:
         return
-    paper.y_mm += _SPACE
+    paper.space(_SPACE)
     paper.need(chart.height + (leading(_CHART_PT) if chart.legend else 0))
     top = paper.y_mm
     for rule in chart.rules:
@@ -195,23 +197,27 @@ def _chart(paper: Paper, chart: Chart | None) -> None:
 
 
 def _facts(paper: Paper, sheet: Sheet) -> None:
-    paper.y_mm += _SPACE
-    columns = [Column("Rate", 20, "L")]
-    columns += [Column(f"{one} {sheet.mark}", (_HALF - 20) / 3, bold=one == "Gross") for one in ("Net", "Tax", "Gross")]
-    table = Table(paper, columns)
-    heading = leading(11) + 1.5
-    height = heading + table.head_height + table.row_height("") * len(sheet.taxes) + table.total_height
-    paper.need(max(height, 36.0) if height < BOTTOM - TOP else heading + 30)
+    paper.space(_SPACE)
+    columns = [Column("Rate", 20, "L"), *_amount_columns(sheet.mark, (_HALF - 20) / 3)]
+    rows = [TableRow((one.rate, *_amounts(one.sums))) for one in sheet.taxes]
+    table = Table(paper, columns, [("", rows)], ["Total", *_amounts(sheet.sums)], total_width=20)
+    paper.need(max(_HEADING + _whole_or_least(table, BOTTOM - TOP), _SHARES_HEIGHT))
     top = paper.y_mm
     _heading(paper, "How the energy is known", LEFT + _HALF + _GUTTER, _HALF)
     _shares(paper, sheet)
-    bottom, paper.y_mm = paper.y_mm, top
+    page, bottom, paper.y_mm = paper.page, paper.y_mm, top
     _heading(paper, "Taxes by rate")
-    table.head()
-    for i, one in enumerate(sheet.taxes):
-        table.row([one.rate, *_amounts(one.sums)], keep=table.total_height if i == len(sheet.taxes) - 1 else 0)
-    table.total(["Total", *_amounts(sheet.sums)], 20)
-    paper.y_mm = max(paper.y_mm, bottom)
+    table.draw()
+    paper.y_mm = max(paper.y_mm, bottom if page == paper.page else 0)
+
+
+def _amount_columns(mark: str, width: float) -> list[Column]:
+    return [Column(f"{one} {mark}", width, bold=one == "Gross") for one in ("Net", "Tax", "Gross")]
+
+
+def _whole_or_least(table: Table, room: float) -> float:
+    """The height that must be left on this page: of the whole table, if a page can hold it."""
+    return table.height if table.height < room - 20 else table.least_height
 
 
 def _amounts(sums: Sums) -> tuple[str, str, str]:
@@ -238,102 +244,70 @@ def _shares(paper: Paper, sheet: Sheet) -> None:
 def _period_table(paper: Paper, sheet: Sheet) -> None:
     if not sheet.period_rows:
         return
-    columns = [Column("Period", 52, "L"), Column("Days", 15), Column("From grid kWh", 25), Column("To grid kWh", 23)]
-    columns += [
-        Column(f"Net {sheet.mark}", 20),
-        Column(f"Tax {sheet.mark}", 18),
-        Column(f"Gross {sheet.mark}", 21, bold=True),
-    ]
-    table = Table(paper, columns)
-    paper.y_mm += _SPACE
-    whole = leading(11) + 1.5 + table.head_height + table.row_height("") * len(sheet.period_rows) + table.total_height
-    paper.need(whole if whole < BOTTOM - TOP - 10 else 40)
-    paper.start_section("Billing periods")
-    _heading(paper, "Billing periods")
-    table.head()
-    last = len(sheet.period_rows) - 1
-    for i, one in enumerate(sheet.period_rows):
-        table.row(
-            [one.span, one.days, one.imported, one.exported, *_amounts(one.sums)],
-            keep=table.total_height if i == last else 0,
+    columns = [Column("Period", 52, "L"), Column("Days", 15), Column("From grid kWh", 25), Column("To grid kWh", 22)]
+    rows = [
+        TableRow(
+            (one.span, one.days, one.imported, one.exported, *_amounts(one.sums)),
             flag="provisional" if one.is_provisional else "",
         )
-    table.total(["Total", "", "", "", *_amounts(sheet.sums)], 52)
+        for one in sheet.period_rows
+    ]
+    columns += _amount_columns(sheet.mark, 20)
+    table = Table(paper, columns, [("", rows)], ["Total", "", "", "", *_amounts(sheet.sums)], total_width=52)
+    paper.space(_SPACE)
+    paper.need(_HEADING + _whole_or_least(table, BOTTOM - TOP))
+    paper.start_section("Billing periods")
+    _heading(paper, "Billing periods")
+    table.draw()
 
 
-def _lines_table(paper: Paper, mark: str) -> Table:
+def _lines_table(paper: Paper, sheet: Sheet, period: PeriodSheet) -> Table:
     """Quantity and price have their unit in a column of its own, so that the figures stand below each other."""
-    return Table(
-        paper,
-        [
-            Column("Charge", 60, "L"),
-            Column("Quantity", 16),
-            Column("", 13, "L", SOFT),
-            Column(f"Unit price {mark}", 15),
-            Column("", 15, "L", SOFT),
-            Column(f"Net {mark}", 15),
-            Column("Rate", 10, colour=SOFT),
-            Column(f"Tax {mark}", 14),
-            Column(f"Gross {mark}", 16, bold=True),
-        ],
-        size=8,
+    columns = [
+        Column("Charge", 60, "L"),
+        Column("Quantity", 16),
+        Column("", 13, "L", SOFT),
+        Column(f"Unit price {sheet.mark}", 15),
+        Column("", 15, "L", SOFT),
+        Column(f"Net {sheet.mark}", 15),
+        Column("Rate", 10, colour=SOFT),
+        Column(f"Tax {sheet.mark}", 14),
+        Column(f"Gross {sheet.mark}", 16, bold=True),
+    ]
+    groups = [(group.title, [_table_row(row) for row in group.rows]) for group in period.groups]
+    if not groups:
+        groups = [("", [TableRow(("Nothing is charged for this time.", *[""] * 8))])]
+    net, tax, gross = _amounts(period.sums)
+    return Table(paper, columns, groups, [period.total, "", "", "", "", net, "", tax, gross], total_width=119, size=8)
+
+
+def _table_row(row: Row) -> TableRow:
+    net, tax, gross = _amounts(row.sums)
+    unit, price_unit = f" {row.unit}", f" {row.price_unit}"
+    return TableRow(
+        (row.title, row.quantity, unit, row.price, price_unit, net, row.tax_rate, tax, gross), details=row.details
     )
 
 
 def _period(paper: Paper, sheet: Sheet, period: PeriodSheet) -> None:
-    table = _lines_table(paper, sheet.mark)
-    facts = [" · ".join(period.facts)]
-    small = [(line, SOFT) for one in facts for line in paper.lines(one, WIDTH, 8.2)]
+    table = _lines_table(paper, sheet, period)
+    small = [(line, SOFT) for line in paper.lines(" · ".join(period.facts), WIDTH, 8.2)]
     small += [(line, AMBER) for why in period.provisional for line in paper.lines(f"Provisional: {why}", WIDTH, 8.2)]
     intro = leading(11) + len(small) * leading(8.2) + 1.5
-    rows = [row for group in period.groups for row in group.rows]
-    height = intro + table.head_height + table.group_height * len(period.groups) + table.total_height
-    height += sum(_row_height(table, row) for row in rows) + (0 if rows else table.row_height(""))
-    first = table.head_height + table.group_height + 2 * (_row_height(table, rows[0]) if rows else 6)
-    paper.y_mm += _SPACE
-    paper.need(height if height < BOTTOM - 26 else intro + first)
+    paper.space(_SPACE)
+    paper.need(intro + _whole_or_least(table, BOTTOM - TOP - intro))
     paper.start_section(f"{period.title}: {period.span}")
     paper.put(LEFT, paper.y_mm, period.title, size=11, bold=True)
     paper.put(LEFT + paper.get_string_width(period.title) + 4, paper.y_mm, period.span, size=11, colour=ACCENT)
     paper.y_mm += leading(11)
     for line, colour in small:
-        paper.put(LEFT, paper.y_mm, line, size=8.2, colour=colour)
-        paper.y_mm += leading(8.2)
+        paper.paragraph(line, size=8.2, colour=colour)
     paper.y_mm += 1.5
-    table.head()
-    _period_rows(table, period)
-    net, tax, gross = _amounts(period.sums)
-    table.total([period.total, "", "", "", "", net, "", tax, gross], 119)
-
-
-def _period_rows(table: Table, period: PeriodSheet) -> None:
-    for group in period.groups:
-        table.group(group.title, keep=_row_height(table, group.rows[0]))
-        for row in group.rows:
-            is_last = group is period.groups[-1] and row is group.rows[-1]
-            net, tax, gross = _amounts(row.sums)
-            cells = [
-                row.title,
-                row.quantity,
-                f" {row.unit}",
-                row.price,
-                f" {row.price_unit}",
-                net,
-                row.tax_rate,
-                tax,
-                gross,
-            ]
-            table.row(cells, row.details, keep=table.total_height if is_last else 0)
-    if not period.groups:
-        table.row(["Nothing is charged for this time.", *[""] * 8], keep=table.total_height)
-
-
-def _row_height(table: Table, row: Row) -> float:
-    return table.row_height(row.title, row.details)
+    table.draw()
 
 
 def _ending(paper: Paper, sheet: Sheet) -> None:
-    paper.y_mm += _SPACE
+    paper.space(_SPACE)
     _list(paper, "Notes", sheet.notes)
     if sheet.tariffs:
         paper.y_mm += 3

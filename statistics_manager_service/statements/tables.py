@@ -21,6 +21,7 @@ from statistics_manager_service.statements.paper import (
 
 _PADDING: Final = 0.9
 _GAP: Final = 2.0
+_CELL_GAP: Final = 1.0
 _HEAD_PT: Final = 7.5
 _DETAIL_PT: Final = 7.2
 _GROUP_ABOVE: Final = 1.0
@@ -29,113 +30,149 @@ _GROUP_BELOW: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; width in mm. head_width: of a head that stands over the next column, too."""
+    """A column; width in mm."""
 
     head: str
     width: float
     align: Align = "R"
     colour: Colour = INK
     bold: bool = False
-    head_width: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A text for each column. details: small lines below the first. flag: a word behind the first."""
+
+    cells: tuple[str, ...]
+    details: tuple[str, ...] = ()
+    flag: str = ""
+
+
+#: Rows under a title, or under none ("").
+Groups = Sequence[tuple[str, Sequence[TableRow]]]
 
 
 class Table:
-    """A table from the paper's place down. The first column's text may take several lines, the others have one."""
+    """A table from the paper's place down. The first column's text may take several lines, the others have one.
 
-    def __init__(self, paper: Paper, columns: Sequence[Column], x: float = LEFT, size: float = 8.5) -> None:
-        self._paper, self._columns, self._x, self._size = paper, tuple(columns), x, size
+    total: the last row's texts; the first may be as wide as `total_width`.
+    """
+
+    def __init__(
+        self,
+        paper: Paper,
+        columns: Sequence[Column],
+        groups: Groups,
+        total: Sequence[str],
+        *,
+        total_width: float,
+        size: float = 8.5,
+    ) -> None:
+        self._paper, self._columns, self._size = paper, tuple(columns), size
+        self._groups, self._total, self._total_width = groups, tuple(total), total_width
         self._width = sum(one.width for one in columns)
-        self._is_first = True
+        self._head_height = leading(_HEAD_PT) + 2 * _PADDING
+        self._group_height = _GROUP_ABOVE + _PADDING + leading(size) + _GROUP_BELOW
+        self._total_height = leading(size) + 2 * _PADDING + 0.5
 
     @property
-    def head_height(self) -> float:
-        """Of the row of heads."""
-        return leading(_HEAD_PT) + 2 * _PADDING
+    def height(self) -> float:
+        """Of the whole table."""
+        rows = sum(self._row_height(row) for _, rows in self._groups for row in rows)
+        titles = sum(self._group_height for title, _ in self._groups if title)
+        return self._head_height + titles + rows + self._total_height
 
     @property
-    def group_height(self) -> float:
-        """Of a group's title."""
-        return _GROUP_ABOVE + _PADDING + leading(self._size) + _GROUP_BELOW
+    def least_height(self) -> float:
+        """Of the heads and the first row: what must not be torn."""
+        first = next((self._keep(title, rows) for title, rows in self._groups), 0.0)
+        return self._head_height + first + self._total_height
 
-    @property
-    def total_height(self) -> float:
-        """Of the last row."""
-        return leading(self._size) + 2 * _PADDING + 0.5
+    def draw(self) -> None:
+        """Draw it, on as many pages as it needs; the heads stand on each."""
+        self._paper.need(self.least_height)
+        self._draw_head()
+        for i, (title, rows) in enumerate(self._groups):
+            if title:
+                self._room(self._keep(title, rows))
+                self._draw_group(title)
+            for j, row in enumerate(rows):
+                is_last = i == len(self._groups) - 1 and j == len(rows) - 1
+                self._room(self._row_height(row) + (self._total_height if is_last else 0))
+                self._draw_row(row, has_rule=j > 0)
+        self._draw_total()
 
-    def row_height(self, title: str, details: Sequence[str] = ()) -> float:
-        """Of a row."""
-        titles, small = self._texts(title, details)
+    def _keep(self, title: str, rows: Sequence[TableRow]) -> float:
+        """The height of a group's title and first row, and of the total where nothing else stands between."""
+        height = (self._group_height if title else 0.0) + sum(self._row_height(one) for one in rows[:1])
+        return height + (self._total_height if len(rows) == 1 else 0.0)
+
+    def _row_height(self, row: TableRow) -> float:
+        titles, small = self._texts(row)
         return len(titles) * leading(self._size) + len(small) * leading(_DETAIL_PT) + 2 * _PADDING
 
-    def _texts(self, title: str, details: Sequence[str]) -> tuple[list[str], list[str]]:
+    def _texts(self, row: TableRow) -> tuple[list[str], list[str]]:
         width = self._columns[0].width - _GAP
-        small = [line for one in details for line in self._paper.lines(one, width, _DETAIL_PT)]
-        return self._paper.lines(title, width, self._size), small
-
-    def head(self, keep: float = 0) -> None:
-        """The heads, on a page where there is room for them and for what has to stay with them."""
-        self._paper.need(self.head_height + keep)
-        x, y = self._x, self._paper.y_mm + _PADDING
-        for one in self._columns:
-            width = one.head_width or one.width
-            if one.head:
-                self._paper.put(x, y, one.head, width=width, align=one.align, size=_HEAD_PT, colour=SOFT)
-            x += one.width
-        self._paper.y_mm += self.head_height
-        self._paper.rule(self._x, self._paper.y_mm, self._width, INK)
-        self._is_first = True
+        small = [line for one in row.details for line in self._paper.lines(one, width, _DETAIL_PT)]
+        return self._paper.lines(row.cells[0], width, self._size), small
 
     def _room(self, height: float) -> None:
         if self._paper.need(height):
-            self.head()
+            self._draw_head()
 
-    def group(self, title: str, keep: float) -> None:
-        """A title of rows, on one page with the first of them."""
-        self._room(self.group_height + keep)
+    def _draw_head(self) -> None:
+        x, y = LEFT, self._paper.y_mm + _PADDING
+        for one in self._columns:
+            self._paper.put(x, y, one.head, width=one.width, align=one.align, size=_HEAD_PT, colour=SOFT)
+            x += one.width
+        self._paper.y_mm += self._head_height
+        self._paper.rule(LEFT, self._paper.y_mm, self._width, INK)
+
+    def _draw_group(self, title: str) -> None:
         y = self._paper.y_mm + _PADDING + _GROUP_ABOVE
-        self._paper.put(self._x, y, title, width=self._width, size=self._size, bold=True, colour=ACCENT)
-        self._paper.y_mm += self.group_height
-        self._is_first = True
+        self._paper.put(LEFT, y, title, width=self._width, size=self._size, bold=True, colour=ACCENT)
+        self._paper.y_mm += self._group_height
 
-    def row(self, cells: Sequence[str], details: Sequence[str] = (), keep: float = 0, flag: str = "") -> None:
-        """A row, of one text for each column. flag: a word behind the first one."""
-        titles, small = self._texts(cells[0], details)
-        height = self.row_height(cells[0], details)
-        self._room(height + keep)
-        if not self._is_first:
-            self._paper.rule(self._x, self._paper.y_mm, self._width, HAIR)
-        self._is_first = False
-        y = self._paper.y_mm + _PADDING
-        self._cells(cells[1:], y)
-        first = self._columns[0]
+    def _draw_row(self, row: TableRow, has_rule: bool) -> None:
+        paper, first = self._paper, self._columns[0]
+        if has_rule:
+            paper.rule(LEFT, paper.y_mm, self._width, HAIR)
+        titles, small = self._texts(row)
+        y = paper.y_mm + _PADDING
+        self._draw_cells(row.cells, y)
         for line in titles:
-            self._paper.put(self._x, y, line, width=first.width, size=self._size, colour=first.colour)
+            paper.put(LEFT, y, line, width=first.width, size=self._size, colour=first.colour)
             y += leading(self._size)
-        if flag:
-            wide = self._paper.get_string_width(titles[-1]) + _GAP
-            self._paper.put(
-                self._x + wide, y - leading(self._size), flag, width=first.width - wide, size=_DETAIL_PT, colour=AMBER
-            )
+        if row.flag:
+            wide = paper.get_string_width(titles[-1]) + _GAP
+            line_y = y - leading(self._size)
+            paper.put(LEFT + wide, line_y, row.flag, width=first.width - wide, size=_DETAIL_PT, colour=AMBER)
         for line in small:
-            self._paper.put(self._x, y, line, width=first.width, size=_DETAIL_PT, colour=SOFT)
+            paper.put(LEFT, y, line, width=first.width, size=_DETAIL_PT, colour=SOFT)
             y += leading(_DETAIL_PT)
-        self._paper.y_mm += height
+        paper.y_mm += self._row_height(row)
 
-    def _cells(self, texts: Sequence[str], y: float, bold: bool = False) -> None:
-        x = self._x + self._columns[0].width
-        for one, text in zip(self._columns[1:], texts, strict=True):
+    def _draw_cells(self, texts: Sequence[str], y: float, bold: bool = False) -> None:
+        """All but the first, which has lines of its own."""
+        x = LEFT + self._columns[0].width
+        for one, text in zip(self._columns[1:], texts[1:], strict=True):
             if text:
-                is_bold = bold or one.bold
+                gap = _CELL_GAP if one.align == "R" else 0
                 self._paper.put(
-                    x, y, text, width=one.width, align=one.align, size=self._size, bold=is_bold, colour=one.colour
+                    x + gap,
+                    y,
+                    text,
+                    width=one.width - gap,
+                    align=one.align,
+                    size=self._size,
+                    bold=bold or one.bold,
+                    colour=one.colour,
                 )
             x += one.width
 
-    def total(self, cells: Sequence[str], title_width: float) -> None:
-        """The last row. Who draws the row before keeps `total_height` for it."""
-        self._room(self.total_height)
-        self._paper.rule(self._x, self._paper.y_mm, self._width, INK)
+    def _draw_total(self) -> None:
+        self._paper.rule(LEFT, self._paper.y_mm, self._width, INK)
         y = self._paper.y_mm + _PADDING + 0.3
-        self._paper.put(self._x, y, cells[0], width=title_width, size=self._size, bold=True)
-        self._cells(cells[1:], y, bold=True)
-        self._paper.y_mm += self.total_height
+        self._paper.put(LEFT, y, self._total[0], width=self._total_width, size=self._size, bold=True)
+        self._draw_cells(self._total, y, bold=True)
+        self._paper.y_mm += self._total_height
