@@ -36,6 +36,7 @@ from statistics_manager_service.services.jobs import Jobs
 from statistics_manager_service.services.keys import PublicKeys
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.producing import Producers
+from statistics_manager_service.services.reconciling import Reconciling
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.services.statements import Statements
 from statistics_manager_service.services.tariffs import Tariffs
@@ -149,6 +150,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     refreshing = Workers([] if accounts.state is None else [Duty("accounts", accounts.refresh, accounts.rest_s)])
     tariffs = Tariffs(store, now_us)
     bills = Bills(tariffs)
+    statements = Statements(store, bills, now_us)
     return AppServices(
         settings=settings,
         store=store,
@@ -159,7 +161,8 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         asking=Asking(
             store, now_us, Costs(bills, now_us), settings.max_households_per_query, settings.kept_answers_bytes
         ),
-        statements=Statements(store, bills, now_us),
+        statements=statements,
+        reconciling=Reconciling(store, bills, statements),
         comparing=Comparing(store, bills, tariffs, now_us),
         renderers=dict(RENDERERS),
         producers=Producers(store, now_us),
@@ -235,6 +238,16 @@ def device_tokens_of(store: SqlStore) -> Tokens:
 def contracts_of(store: SqlStore) -> Contracts:
     """Contracts of a store's households, for commands."""
     return Contracts(store, Tariffs(store, now_us), now_us)
+
+
+def tariffs_of(store: SqlStore) -> Tariffs:
+    """The register of tariffs of a store, for commands and benchmarks."""
+    return Tariffs(store, now_us)
+
+
+def statements_of(store: SqlStore) -> Statements:
+    """Statements of a store's households, for commands and benchmarks."""
+    return Statements(store, Bills(tariffs_of(store)), now_us)
 
 
 def asking_of(store: SqlStore, most_kept_bytes: int = 0) -> Asking:

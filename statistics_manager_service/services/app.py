@@ -15,6 +15,7 @@ from statistics_manager_service.services.contracts import Contracts
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.producing import Producers
+from statistics_manager_service.services.reconciling import Reconciling
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.services.statements import Statements
 from statistics_manager_service.services.tariffs import Tariffs
@@ -64,6 +65,7 @@ class AppServices:
     contracts: Contracts
     statements: Statements
     comparing: Comparing
+    reconciling: Reconciling
     renderers: dict[str, Callable[[Statement], bytes]]
     decoders: dict[str, Callable[[bytes], Decoded]]
     decode_lines: Callable[[bytes, str, str | None], DecodedLines]

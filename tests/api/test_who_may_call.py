@@ -69,6 +69,17 @@ COMPARED = {
         {"tariff": "tests-tariff"},
     ],
 }
+INVOICE = {
+    "start": START,
+    "end": END,
+    "lines": [
+        {
+            "label": "Energy by day", "quantity": 100.8, "unit": "kWh", "unit_price": 0.2088, "net": 21.05,
+            "tax_rate": 0.23,
+        }
+    ],
+    "total": {"gross": 25.89},
+}  # fmt: skip
 
 
 def named(household: str) -> dict[str, str]:
@@ -153,6 +164,7 @@ ROUTES: dict[str, Route] = {
     f"GET {BASE}/tariff-schema": Route(READ),
     f"GET {BASE}/households/{{household}}/statement": Route(READ, {"start": START, "end": END}),
     f"POST {BASE}/households/{{household}}/compare-tariffs": Route(READ, body=COMPARED),
+    f"POST {BASE}/households/{{household}}/reconcile": Route(READ, body=INVOICE),
     f"GET {BASE}/households/{{household}}/contracts": Route(READ),
     f"PUT {BASE}/households/{{household}}/contracts": Route(SETTINGS, body=CONTRACTS),
     f"GET {BASE}/series": Route(READ),
