@@ -110,9 +110,6 @@ def _provisional(paper: Paper, sheet: Sheet) -> None:
     inside = WIDTH - 12
     reasons = [paper.lines(why, inside - 4, 9) for why in sheet.provisional]
     height = 8 + leading(10) + leading(9) * (1 + sum(map(len, reasons)))
-    if height > BOTTOM - TOP:  # more reasons than a sheet holds: without the box
-        reasons = []
-        height = 8 + leading(10) + leading(9)
     paper.need(height)
     y = paper.y_mm
     paper.box(LEFT, y, WIDTH, height, AMBER_PALE)
@@ -128,8 +125,6 @@ def _provisional(paper: Paper, sheet: Sheet) -> None:
             paper.put(LEFT + 10, y, line, width=inside - 3)
             y += leading(9)
     paper.y_mm += height
-    for why in () if reasons else sheet.provisional:
-        paper.paragraph(f"• {why}")
 
 
 def _heading(paper: Paper, text: str, x: float = LEFT, width: float = WIDTH) -> None:

@@ -50,6 +50,8 @@ _KIND_TITLES: Final = {
 }
 #: Units of which there is one.
 _ONE: Final = {"days": "day", "months": "month", "years": "year", "bills": "bill"}
+#: The box on the first page holds no more.
+_MOST_REASONS: Final = 8
 #: Rounding of shares to floats leaves no more than this.
 _NO_SHARE: Final = 1e-9
 
@@ -194,7 +196,7 @@ def sheet_of(statement: Statement) -> Sheet:
             for one in statement.taxes
         ),
         shares=_shares(statement),
-        provisional=_distinct(map(plain, provisional)),
+        provisional=_few(_distinct(map(plain, provisional))),
         period_rows=tuple(_period_row(money, zone, one) for one in statement.periods) if count > 1 else (),
         periods=tuple(_period(money, statement, i) for i in range(count)),
         notes=_notes(money, statement),
@@ -208,6 +210,12 @@ def _sums(money: Money, of: Statement | Period | Line) -> Sums:
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in texts if one))
+
+
+def _few(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """The first reasons, and how many more there are: each is told in full at its billing period."""
+    more = len(reasons) - _MOST_REASONS
+    return reasons if more <= 1 else (*reasons[:_MOST_REASONS], f"{more} more reasons, told at the billing periods")
 
 
 def _by_kind(lines: Iterable[Line]) -> list[tuple[str, list[Line]]]:
@@ -271,14 +279,15 @@ def _row(money: Money, statement: Statement, period: Period, line: Line) -> Row:
     details = []
     if (line.start_us, line.end_us) != (period.start_us, period.end_us):
         details.append(span(statement.timezone, line.start_us, line.end_us, short=True))
-    if line.missing_price_share:
+    if line.note:
+        details.append(plain(line.note))
+    elif line.missing_price_share:
         details.append(f"price missing for {share(float(line.missing_price_share))} of it")
-    details.append(plain(line.note or ""))
     title = plain(line.title) or plain(line.component)
     has_price = line.unit_price is not None
     return Row(
         title=f"{title}\N{NO-BREAK SPACE}· {plain(line.period)}" if line.period else title,
-        details=tuple(one for one in details if one),
+        details=tuple(details),
         quantity=quantity(line.quantity, line.unit),
         unit=_ONE.get(line.unit, line.unit) if line.quantity == 1 else plain(line.unit),
         price=NONE if line.unit_price is None else money.price(line.unit_price),

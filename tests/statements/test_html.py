@@ -182,12 +182,12 @@ def test_a_line_tells_its_own_time_its_note_and_what_has_no_price() -> None:
     statement = erse_month()
     period = statement.periods[0]
     half_us = (period.start_us + period.end_us) // 2
-    line = dataclasses.replace(
-        period.lines[0], end_us=half_us, note="Capped at 3.50.", missing_price_share=Fraction(1, 32), unit_price=None
-    )
-    lines = (line, *period.lines[1:])
+    line = dataclasses.replace(period.lines[0], end_us=half_us, missing_price_share=Fraction(1, 32), unit_price=None)
+    noted = dataclasses.replace(period.lines[1], note="Capped at 3.50.", missing_price_share=Fraction(1, 2))
+    lines = (line, noted, *period.lines[2:])
     text = Page(to_html(dataclasses.replace(statement, periods=(dataclasses.replace(period, lines=lines),)))).text
-    assert "1 Jan 2026, 00:00 – 16 Jan 2026, 12:00 price missing for 3.1% of it Capped at 3.50." in text
+    assert "1 Jan 2026, 00:00 – 16 Jan 2026, 12:00 price missing for 3.1% of it 95.000" in text
+    assert "Energy · V Capped at 3.50. 63.333" in text
     assert "95.000 kWh – 18.89" in text  # no single price
 
 
