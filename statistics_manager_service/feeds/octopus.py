@@ -92,8 +92,8 @@ def _prices(results: Sequence[Any], options: PriceOptions) -> list[ToldPrice]:
 
 
 def _usual_method(results: Sequence[Any]) -> str | None:
-    methods = {one.get("payment_method") for one in results if isinstance(one, dict)} - {None}
-    return DIRECT_DEBIT if DIRECT_DEBIT in methods else None
+    is_told = any(isinstance(one, dict) and one.get("payment_method") == DIRECT_DEBIT for one in results)
+    return DIRECT_DEBIT if is_told else None
 
 
 def _half_hours(rate: dict[str, Any], where: str, options: PriceOptions, faults: Faults) -> list[ToldPrice]:

@@ -8,6 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from statistics_manager_service.core.units import QUARTER_S
 from statistics_manager_service.errors import BadInput
@@ -210,3 +212,35 @@ def test_a_part_that_is_not_there_is_told(yaml: str) -> None:
     assert where.endswith("grid")
     assert "it is missing" in why
     assert "none of grid, feedin" in faults("{price: 1}", "planner")["part"]
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 30) | st.floats() | st.sampled_from(
+        ["Mon-Fri", "Sun", "0-6,22-24", "5-5", "22-6", "0:15-3", "24-0", "Nov-Mar", "13", "fixed", "1e3",
+         "-", ",", "a,b", "²-³"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["tariffs", "grid", "price", "zones", "charges", "chargesZones", "tax", "type", "days", "hours",
+                         "months", "currency"]), inner, max_size=4),
+    max_leaves=25,
+)  # fmt: skip
+ZONES = st.lists(
+    st.fixed_dictionaries(
+        {"price": st.sampled_from([0.1, -1, "0.25"])},
+        optional={"days": st.sampled_from(["Mon", "Sat-Sun"]), "hours": st.sampled_from(["0-6", "22-6,9-10", "0-24"]),
+                  "months": st.sampled_from([1, "Nov-Mar", "1-12"])},
+    ), max_size=5,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(told=PLAIN, zones=ZONES)
+def test_whatever_the_file_holds_ends_in_a_valid_tariff_or_in_faults(told: Any, zones: list[dict[str, Any]]) -> None:
+    for config in (told, {"grid": told}, {"price": 1, "zones": told}, {"price": 0, "zones": zones, "charges": told}):
+        try:
+            made = tariff_from_evcc(config, NAMES)
+        except BadInput as error:
+            assert all(fault.where and fault.why for fault in error.faults)
+            continue
+        if len(made["currency"]) == 3:
+            read_tariff(made)
+    read_tariff(tariff_from_evcc({"price": 0, "zones": zones}, NAMES))
