@@ -6,7 +6,7 @@ as long as every result fits, else Python's integers, which are slower and never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
@@ -77,6 +77,15 @@ def decimals_of(values: Sequence[Decimal]) -> Decimals:
     """Finite decimal numbers as a column, exact."""
     places = max((max(-int(one.as_tuple().exponent), 0) for one in values), default=0)
     return Decimals(_narrow([int(_EXACT.scaleb(one, places)) for one in values]), places)
+
+
+def exact_sum(values: Iterable[Fraction]) -> Fraction:
+    """The sum of fractions. Those of one denominator, as of amounts in cents, are added up as integers."""
+    sums: dict[int, int] = {}
+    for one in values:
+        denominator = one.denominator
+        sums[denominator] = sums.get(denominator, 0) + one.numerator
+    return sum((Fraction(numerator, denominator) for denominator, numerator in sums.items()), Fraction(0))
 
 
 def constant(value: Decimal) -> Decimals:

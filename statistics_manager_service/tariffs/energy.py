@@ -61,7 +61,7 @@ class Amount:
     price: Fraction | None
     price_unit: str | None
     amount: Fraction
-    energy_milliwh: Fraction = Fraction(0)
+    energy_milliwh: int | Fraction = 0
     unknown_milliwh: int = 0
     substituted_milliwh: int = 0
 
@@ -97,10 +97,10 @@ class Linear:
         keys = self.runs.keys.tolist()
         if self.by_label is not None:
             count = len(self.labels)
-            prices = [Fraction(one) for one in self.by_label]
+            prices = [(one, one.numerator, one.denominator * MILLIWH_PER_KWH) for one in map(Fraction, self.by_label)]
             for key, energy in zip(keys, energies, strict=True):
-                price = prices[key % count]
-                yield key, energy, price, energy * price / MILLIWH_PER_KWH
+                price, numerator, denominator = prices[key % count]
+                yield key, energy, price, Fraction(energy * numerator, denominator)
             return
         column = self.prices()
         money = money_sums(energy_milliwh[None], column, self.runs)[0].tolist()
@@ -343,11 +343,12 @@ class EnergyPrice:
             segment = self._columns.stretch.segments[key // count]
             if price is None and energy:
                 price = money * MILLIWH_PER_KWH / energy
-            price = price if price is None else price * self._sign
+            if self._sign < 0:
+                price, money = None if price is None else -price, -money
             found.append(
                 Amount(
                     segment, linear.labels[key % count], Fraction(energy, MILLIWH_PER_KWH), "kWh", price, "kWh",
-                    money * self._sign, Fraction(energy), unknown[i] if unknown else 0,
+                    money, energy, unknown[i] if unknown else 0,
                     substituted[i] if substituted else 0,
                 )
             )  # fmt: skip

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
-from statistics_manager_service.tariffs.billing import Bill, Item, SegmentBill
 from statistics_manager_service.tariffs.document import Energy, Rounding
 from statistics_manager_service.tariffs.energy import Amount
+from statistics_manager_service.tariffs.items import Bill, Item, SegmentBill
 from statistics_manager_service.tariffs.statement import EXPORT, KINDS, Line, TaxTotal
+from statistics_manager_service.tariffs.terms import Segment, Term
 
-_HALF: Final = Fraction(1, 2)
 _ORDER: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
 def rounded(amount: Fraction, decimals: int, mode: str = "half_up") -> Fraction:
     """An amount of money to some decimals; halves away from zero, or to the even neighbour."""
-    scaled = amount * 10**decimals
+    scale = 10**decimals
     if mode == "half_even":
-        return Fraction(round(scaled), 10**decimals)
-    whole = (abs(scaled) + _HALF).__floor__()
-    return Fraction(whole if scaled >= 0 else -whole, 10**decimals)
+        return Fraction(round(amount * scale), scale)
+    numerator, denominator = amount.numerator * scale, amount.denominator
+    whole = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return Fraction(whole if numerator >= 0 else -whole, scale)
 
 
 def lines_of(bill: Bill) -> list[list[Line]]:
@@ -39,11 +40,15 @@ def lines_of(bill: Bill) -> list[list[Line]]:
 
 def lines_of_segment(bill: SegmentBill) -> list[Line]:
     """The lines of a segment of a contract."""
-    return [line for item in bill.items for line in _lines(bill, item)]
+    found: list[Line] = []
+    for item in bill.items:
+        found += lines_of_item(bill.term, bill.segment, item) if item.lines is None else item.lines
+    return found
 
 
-def _lines(bill: SegmentBill, item: Item) -> Iterable[Line]:
-    rounding = bill.term.tariff.rounding
+def lines_of_item(term: Term, segment: Segment, item: Item) -> Iterator[Line]:
+    """The lines of a component in a segment."""
+    rounding = term.tariff.rounding
     component = item.component
     is_energy = isinstance(component, Energy)
     kind = EXPORT if isinstance(component, Energy) and component.flow == "export" else component.kind
@@ -54,9 +59,9 @@ def _lines(bill: SegmentBill, item: Item) -> Iterable[Line]:
         price = amount.price / (1 + rate) if amount.price is not None and item.rule.included else amount.price
         energy = amount.energy_milliwh + amount.unknown_milliwh
         yield Line(
-            start_us=bill.segment.start_us,
-            end_us=bill.segment.end_us,
-            tariff=bill.term.tariff.id,
+            start_us=segment.start_us,
+            end_us=segment.end_us,
+            tariff=term.tariff.id,
             component=component.id,
             title=component.title or component.id,
             kind=kind,

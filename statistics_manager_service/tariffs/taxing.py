@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+import numpy as np
+
+from statistics_manager_service.core.ratios import ONE, Ratio, Whole, chosen
+from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.tariffs.document import Tax
 from statistics_manager_service.tariffs.resolving import Parameters, holds, number
 from statistics_manager_service.tariffs.terms import Segment, Stretch
 
 _HALF: Final = Fraction(1, 2)
-
-
-@dataclass(frozen=True, slots=True)
-class TaxShare:
-    """A part of a line that is taxed by one rate: its share of the line, and the rate."""
-
-    share: Fraction
-    rate: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +29,45 @@ class TaxRule:
     """
 
     name: str
-    rate: Decimal
+    rate: Fraction
     included: bool = False
-    below: Decimal | None = None
-    kwh: Decimal = Decimal(0)
+    below: Fraction | None = None
+    kwh: Fraction = Fraction(0)
     per_days: int = 30
     shares: Mapping[str, Decimal] | None = None
     whole_kwh: bool = False
 
+    def net_of(self, rate: Fraction) -> Ratio:
+        """What an amount that includes the tax is multiplied with to be without it."""
+        return Ratio(rate.denominator, rate.denominator + rate.numerator)
+
+    def limit(self, segment: Segment) -> Fraction:
+        """The threshold of a segment, in kWh."""
+        limit = self.kwh * segment.days / self.per_days
+        return Fraction((limit + _HALF).__floor__()) if self.whole_kwh else limit
+
     def parts(
-        self, segment: Segment, billed_kwh: Fraction, period: str | None, period_kwh: Fraction
-    ) -> Iterator[TaxShare]:
-        """How a line of energy is taxed. billed_kwh: all that is billed in the segment; period_kwh: in its period."""
+        self, segment: Segment, billed_milliwh: Whole, period: str | None, period_milliwh: Whole
+    ) -> list[tuple[Ratio, Fraction]]:
+        """How an amount is taxed: shares and their rates. billed_milliwh: all that is billed in the segment;
+        period_milliwh: in the amount's period."""
         if self.below is None:
-            yield TaxShare(Fraction(1), self.rate)
-            return
-        limit = Fraction(self.kwh) * segment.days / self.per_days
-        if self.whole_kwh:
-            limit = Fraction((limit + _HALF).__floor__())
-        whole = billed_kwh
-        if self.shares is not None and period is not None and period in self.shares:
-            limit, whole = limit * Fraction(self.shares[period]), period_kwh
-        share = min(Fraction(1), limit / whole) if whole > 0 else Fraction(1)
-        if share > 0:
-            yield TaxShare(share, self.below)
-        if share < 1:
-            yield TaxShare(1 - share, self.rate)
+            return [(ONE, self.rate)]
+        limit, whole = self.limit(segment), billed_milliwh
+        if self.shares is not None and period is not None:
+            limit, whole = limit * Fraction(self.shares[period]), period_milliwh
+        n, d = limit.numerator * MILLIWH_PER_KWH, limit.denominator * whole
+        if isinstance(d, np.ndarray):
+            is_below = d <= n
+            d = chosen(d > 0, d, 1)
+            n = chosen(is_below, d, n)
+            return [(Ratio(n, d), self.below), (Ratio(d - n, d), self.rate)]
+        if d <= n:
+            return [(ONE, self.below)]
+        return [(Ratio(n, d), self.below)] * (n > 0) + [(Ratio(d - n, d), self.rate)]
 
 
-UNTAXED: Final = TaxRule("", Decimal(0))
+UNTAXED: Final = TaxRule("", Fraction(0))
 
 
 def tax_rules(stretch: Stretch) -> dict[str, TaxRule]:
@@ -72,12 +78,12 @@ def tax_rules(stretch: Stretch) -> dict[str, TaxRule]:
 
 def _rule(name: str, tax: Tax, parameters: Parameters, day: date) -> TaxRule:
     if tax.threshold is None or tax.below is None or tax.above is None:
-        return TaxRule(name, number(tax.rate or Decimal(0), parameters, day), tax.included)
+        return TaxRule(name, Fraction(number(tax.rate or Decimal(0), parameters, day)), tax.included)
     if tax.when is not None and tax.otherwise is not None and not holds(tax.when, parameters):
-        return TaxRule(name, number(tax.otherwise, parameters, day), tax.included)
+        return TaxRule(name, Fraction(number(tax.otherwise, parameters, day)), tax.included)
     one = tax.threshold
     return TaxRule(
-        name, number(tax.above, parameters, day), tax.included, number(tax.below, parameters, day),
-        number(one.kwh, parameters, day), one.per_days, one.share if isinstance(one.share, dict) else None,
+        name, Fraction(number(tax.above, parameters, day)), tax.included, Fraction(number(tax.below, parameters, day)),
+        Fraction(number(one.kwh, parameters, day)), one.per_days, one.share if isinstance(one.share, dict) else None,
         one.rounding == "integer",
     )  # fmt: skip
