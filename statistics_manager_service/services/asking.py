@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from statistics_manager_service.core.balance import DERIVED
 from statistics_manager_service.core.blocks import unpack_blocks
 from statistics_manager_service.core.civil import Calendar, GroupBy, calendar, check_zone, parse_moment
 from statistics_manager_service.core.correction import FEW, RUN_LIMIT_US, Verdict

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.spans import midnight_us
@@ -19,6 +20,7 @@ from statistics_manager_service.services.homes import Home
 from statistics_manager_service.services.ports import ReadView
 from statistics_manager_service.services.price_series import PriceColumns
 from statistics_manager_service.services.tariffs import Tariffs
+from statistics_manager_service.services.totals import EdgePlan, planned_edges
 from statistics_manager_service.services.usage import HomeUsage, piece_edges, usage_of
 from statistics_manager_service.tariffs.billing import Bill, Plan, needed_span
 from statistics_manager_service.tariffs.document import Cycle, Energy
@@ -70,6 +72,7 @@ class Bills:
     def __init__(self, tariffs: Tariffs, columns: PriceColumns | None = None) -> None:
         self._tariffs, self._columns = tariffs, columns or PriceColumns()
         self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
+        self._edge_plans: WeakKeyDictionary[Plan, EdgePlan] = WeakKeyDictionary()  # as long as a plan is remembered
         self._lock = Lock()
 
     def billed(self, view: ReadView, home: Home, wanted: Wanted) -> Billed:
@@ -88,7 +91,13 @@ class Bills:
             for one in term.tariff.components
             if isinstance(one, Energy) and one.meter is not None
         }
-        return usage_of(view, home.channels, plan.edges_us, meters)
+        with self._lock:
+            edge_plan = self._edge_plans.get(plan)
+        if edge_plan is None:
+            edge_plan = planned_edges(plan.edges_us)
+            with self._lock:
+                self._edge_plans[plan] = edge_plan
+        return usage_of(view, home.channels, plan.edges_us, meters, edge_plan)
 
     def planned(self, view: ReadView, home: Home, wanted: Wanted) -> tuple[Plan, list[tuple[int, int]]]:
         """The plan of a home's contracts, and where none prices the import."""

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from statistics_manager_service.core.civil import GroupBy, calendar, parse_moment
+from statistics_manager_service.core.decimals import exact_sum
 from statistics_manager_service.core.labels import iso_label
 from statistics_manager_service.core.spans import civil_days
 from statistics_manager_service.core.units import US_PER_DAY
@@ -118,9 +119,9 @@ def statement_of(billed: Billed, wanted: Wanted, now_us: int, *, with_days: bool
         start_us=periods[0].start_us,
         end_us=periods[-1].end_us,
         periods=periods,
-        net=sum((one.net for one in periods), Fraction(0)),
-        tax=sum((one.tax for one in periods), Fraction(0)),
-        gross=sum((one.gross for one in periods), Fraction(0)),
+        net=exact_sum(one.net for one in periods),
+        tax=exact_sum(one.tax for one in periods),
+        gross=exact_sum(one.gross for one in periods),
         taxes=_taxes(by_period, rounding),
         import_milliwh=sum(one.import_milliwh for one in periods),
         export_milliwh=sum(one.export_milliwh for one in periods),
@@ -149,10 +150,10 @@ def _period(billed: Billed, period: BillingPeriod, lines: Sequence[Line], roundi
     elapsed = max(int(usage.elapsed_s[first:last].sum()), 1)
     measured = min(int(usage.measured_s[first:last].sum()) / elapsed, 1.0)
     estimated = min(int(usage.estimated_s[first:last].sum()) / elapsed, 1.0)
-    net, tax = (sum((getattr(one, name) for one in lines), Fraction(0)) for name in ("net", "tax"))
+    net, tax = exact_sum(one.net for one in lines), exact_sum(one.tax for one in lines)
     if rounding.at == "bill":
         net = rounded(net, rounding.money, rounding.mode)
-        tax = sum((one.tax for one in tax_totals(lines, rounding)), Fraction(0))
+        tax = exact_sum(one.tax for one in tax_totals(lines, rounding))
     netted = billed.bill.netted
     return Period(
         start_us=period.start_us,
@@ -203,6 +204,8 @@ _NEGLIGIBLE = 0.0005
 
 
 def _of_long_rules(billed: Billed, period: BillingPeriod, now_us: int) -> Iterator[str]:
+    if period.whole_end_us <= now_us and billed.plan.edges_us[-1] <= now_us:
+        return
     for term in billed.plan.terms:
         if term.start_us >= period.end_us or term.end_us <= period.start_us:
             continue

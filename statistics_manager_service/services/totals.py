@@ -26,7 +26,7 @@ _PLANNED_EDGES = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class EdgePlan:
     """Where edges lie in the stored rows.
 
     days: (d,) UTC days wanted. place: (m,) each edge's place in them, or None where that is 0, 1, …: an edge a day.
@@ -47,18 +47,19 @@ class _Plan:
     quarters: slice | None
 
 
-def _planned(edges_us: Int64) -> _Plan:
+def planned_edges(edges_us: Int64) -> EdgePlan:
+    """Where edges lie in the stored rows; of few edges remembered."""
     if len(edges_us) > _PLANNED_EDGES:
         return _plan(edges_us)
     return _kept_plan(edges_us.tobytes())
 
 
 @lru_cache(maxsize=256)
-def _kept_plan(edges: bytes) -> _Plan:
+def _kept_plan(edges: bytes) -> EdgePlan:
     return _plan(np.frombuffer(edges, np.int64))
 
 
-def _plan(edges_us: Int64) -> _Plan:
+def _plan(edges_us: Int64) -> EdgePlan:
     day, rest = np.divmod(edges_us, US_PER_DAY)
     slot = rest // QUARTER_US
     days, place = np.unique(day, return_inverse=True)
@@ -68,7 +69,7 @@ def _plan(edges_us: Int64) -> _Plan:
     elapsed_s = np.maximum((edges_us[1:] - edges_us[:-1]) / US_PER_S, 1e-6)
     one_a_day = len(days) == len(place)
     side_by_side = len(inside) > 0 and inside[-1] - inside[0] + 1 == len(inside)  # a slice is several times as fast
-    return _Plan(
+    return EdgePlan(
         days=days,
         place=None if one_a_day else place,
         inside=slice(int(inside[0]), int(inside[-1]) + 1) if side_by_side else inside,
@@ -89,12 +90,13 @@ class Totals:
     """What came between given instants, as differences of channels' running totals; what was fetched is kept.
 
     edges_us: (m,) int64, not decreasing; on the quarter-hour grid a row a day is read, off it the readings around the
-    instant as well. Quarter-hours side by side are read as they are stored.
+    instant as well. Quarter-hours side by side are read as they are stored. plan: of these edges (`planned_edges`), for
+    whoever asks about the same ones again.
     """
 
-    def __init__(self, view: ReadView, edges_us: Int64) -> None:
+    def __init__(self, view: ReadView, edges_us: Int64, plan: EdgePlan | None = None) -> None:
         self.view, self.edges_us = view, edges_us
-        self._plan = _planned(edges_us)
+        self._plan = planned_edges(edges_us) if plan is None else plan
         self._kept: dict[tuple[int, int], Int64] = {}
 
     @property
@@ -171,7 +173,7 @@ class Totals:
         return steps
 
 
-def _add_inside_all(out: Int64, plan: _Plan, bodies: Sequence[bytes]) -> None:
+def _add_inside_all(out: Int64, plan: EdgePlan, bodies: Sequence[bytes]) -> None:
     """Add what came from midnight to the edges that lie inside a day, (c, m, 5), where every channel has every day."""
     cut, place, slot = plan.cut.tolist(), plan.inside_cut, plan.inside_slot
     channels, days = len(out), len(plan.days)
@@ -182,7 +184,7 @@ def _add_inside_all(out: Int64, plan: _Plan, bodies: Sequence[bytes]) -> None:
     out[:, plan.inside] += totals_at([bodies[i] for i in cut], place, slot).reshape(channels, -1, 5)
 
 
-def _add_inside_some(out: Int64, plan: _Plan, bodies: Sequence[bytes], row: Int64) -> None:
+def _add_inside_some(out: Int64, plan: EdgePlan, bodies: Sequence[bytes], row: Int64) -> None:
     """The same where some days are not there.
 
     row: (c, u) int64, the row of each channel and cut day among the bodies, -1 where there is none.

@@ -12,7 +12,7 @@ from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import QUARTER_US, US_PER_S
 from statistics_manager_service.services.measuring import Flow, flow_between, sources
 from statistics_manager_service.services.ports import Channel, ReadView
-from statistics_manager_service.services.totals import Totals
+from statistics_manager_service.services.totals import EdgePlan, Totals
 from statistics_manager_service.tariffs.billing import Usage
 
 
@@ -51,9 +51,15 @@ def piece_edges(start_us: int, end_us: int, cuts_us: Iterable[int]) -> Int64:
     return np.unique(np.concatenate((grid_us, np.array(more, np.int64))))
 
 
-def usage_of(view: ReadView, channels: Sequence[Channel], edges_us: Int64, meters: Iterable[str] = ()) -> HomeUsage:
+def usage_of(
+    view: ReadView,
+    channels: Sequence[Channel],
+    edges_us: Int64,
+    meters: Iterable[str] = (),
+    edge_plan: EdgePlan | None = None,
+) -> HomeUsage:
     """A home's energies. meters: sub-meters that a tariff prices apart; their import, or their consumption."""
-    totals = Totals(view, edges_us)
+    totals = Totals(view, edges_us, edge_plan)
     flows = {name: sources(channels, f"energy_{name}") for name in ("import", "export")}
     totals.fetch([one for found in flows.values() for one in found.channels])
     imported, exported = (flow_between(totals, found) for found in flows.values())

@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from statistics_manager_service.core.decimals import exact_sum
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.tariffs.document import Energy, Rounding
 from statistics_manager_service.tariffs.energy import Amount
@@ -107,11 +108,12 @@ def _decimal(value: Fraction) -> Decimal:
 
 def tax_totals(lines: Sequence[Line], rounding: Rounding) -> list[TaxTotal]:
     """What is taxed by each rate, greatest rate last."""
-    sums: dict[Decimal, list[Fraction]] = {}
+    mine: dict[Decimal, list[Line]] = {}
     for one in lines:
-        total = sums.setdefault(one.tax_rate, [Fraction(0), Fraction(0)])
-        total[0] += one.net
-        total[1] += one.tax
+        mine.setdefault(one.tax_rate, []).append(one)
+    sums = {
+        rate: [exact_sum(one.net for one in some), exact_sum(one.tax for one in some)] for rate, some in mine.items()
+    }
     if rounding.at == "bill":
         sums = {rate: [rounded(one, rounding.money, rounding.mode) for one in total] for rate, total in sums.items()}
     return [TaxTotal(rate, net, tax) for rate, (net, tax) in sorted(sums.items())]
