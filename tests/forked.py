@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import reduction
 from typing import Any
 
@@ -41,29 +43,48 @@ def _received(handed: Any) -> int:
     return int(handed.detach())
 
 
-def _run(arguments: Sequence[str], environment: Mapping[str, str], out: int, err: int) -> None:
+def _begin(
+    run: Callable[..., object], arguments: Sequence[Any], environment: Mapping[str, str], out: int, err: int
+) -> None:
     os.dup2(out, 1)
     os.dup2(err, 2)
     os.environ.clear()
     os.environ.update(environment)
+    run(*arguments)
+
+
+def _command(*arguments: str) -> None:
     from statistics_manager_service.cli import main
 
     main(arguments)
 
 
 class Forked:
-    """`statistics-manager …` as a process of its own, with the verbs of `subprocess.Popen`."""
+    """A call as a process of its own, with the verbs of `subprocess.Popen`."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], out: int = 1, err: int = 2) -> None:
-        """out, err: the file descriptors that it writes to."""
-        told = (tuple(arguments), dict(environment), _Handed(out), _Handed(err))
-        self._process = _FORKS.Process(target=_run, args=told, daemon=True)
+    def __init__(
+        self,
+        run: Callable[..., object],
+        *arguments: Any,
+        environment: Mapping[str, str] | None = None,
+        out: int = 1,
+        err: int = 2,
+    ) -> None:
+        """run: a function of a module. environment: all of it; this process's unless told. out, err: the file
+        descriptors that it writes to."""
+        told = (run, arguments, dict(os.environ if environment is None else environment), _Handed(out), _Handed(err))
+        self._process = _FORKS.Process(target=_begin, args=told, daemon=True)
         self._process.start()
         self.kill, self.terminate = self._process.kill, self._process.terminate
 
     def poll(self) -> int | None:
         """Its exit code, once it has ended; of one that was killed, minus the signal."""
         return self._process.exitcode
+
+    def send_signal(self, sent: signal.Signals) -> None:
+        """Send a signal, if it has not ended."""
+        if self.poll() is None and self._process.pid is not None:
+            os.kill(self._process.pid, sent)
 
     def wait(self, timeout_s: float | None = None) -> int:
         """Its exit code. Raises subprocess.TimeoutExpired."""
@@ -72,3 +93,21 @@ class Forked:
         if code is None:
             raise subprocess.TimeoutExpired(self._process.name, timeout_s or 0)
         return code
+
+
+def command(*arguments: str, environment: Mapping[str, str], out: int = 1, err: int = 2) -> Forked:
+    """`statistics-manager …` as a process of its own."""
+    return Forked(_command, *arguments, environment=environment, out=out, err=err)
+
+
+def command_done(*arguments: str, environment: Mapping[str, str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+    """The end of `statistics-manager …`, as `subprocess.run` tells it. Raises subprocess.TimeoutExpired."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = command(*arguments, environment=environment, out=out.fileno(), err=err.fileno())
+        try:
+            code = process.wait(timeout_s)
+        finally:
+            process.kill()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(arguments, code, out.read(), err.read())

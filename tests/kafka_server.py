@@ -72,11 +72,16 @@ def artifacts(name: str, *coordinates: str) -> pathlib.Path:
     return folder / "lib"
 
 
+def broker_jars() -> pathlib.Path:
+    """The folder of the broker's jars. Raises NoKafka."""
+    return artifacts(f"kafka-{VERSION}", f"org.apache.kafka:kafka_2.13:{VERSION}")
+
+
 class KafkaServer:
     """A broker, our child, on a free port of 127.0.0.1. It keeps its data when it is killed and started again."""
 
     def __init__(self) -> None:
-        self.jars = f"{artifacts(f'kafka-{VERSION}', f'org.apache.kafka:kafka_2.13:{VERSION}')}/*"
+        self.jars = f"{broker_jars()}/*"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="statistics-kafka-"))
         self.port = free_port()
         self.properties = self.folder / "server.properties"

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import jwt
 import psycopg
-from forked import Forked
+from forked import Forked, command
 
 WAIT_S = 30
 
@@ -132,7 +132,7 @@ class RunningService:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> RunningService:
-        self.process = Forked(["serve"], {**os.environ, **self.settings})
+        self.process = command("serve", environment={**os.environ, **self.settings})
         until = time.monotonic() + WAIT_S
         while True:
             try:

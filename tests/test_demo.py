@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import numpy as np
 import pytest
+from forked import command_done
 from pydantic import SecretStr
 from servers import WAIT_S, free_port
 
@@ -73,13 +74,20 @@ def test_the_home_on_the_azores_has_what_goes_wrong_with_meters() -> None:
     assert (meter, swap["kind"]) == ("grid", "swap")
 
 
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "JWT_"))}
+
+
 def start(folder: pathlib.Path, *options: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from statistics_manager_service.cli import main; main()", "demo"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "JWT_"))}
     return subprocess.Popen(
         [*command, "--directory", str(folder), *options],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+def fill(folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    return command_done("demo", "--directory", str(folder), environment=environment(), timeout_s=120)
 
 
 def has_forecasts(link: str, token: str) -> None:
@@ -151,20 +159,26 @@ def test_the_demo_fills_quickly_and_its_links_answer(tmp_path: pathlib.Path) -> 
     assert found.households == 3
     # once more: all is known already but what came meanwhile
     key = (folder / "key").read_text()
-    out, told = start(folder).communicate(timeout=120)
-    assert "solarhouse" in out, told
+    done = fill(folder)
+    assert "solarhouse" in done.stdout, done.stderr
     assert (folder / "key").read_text() == key
     assert verify(store).differences == []
     assert verify(store).readings - found.readings <= 3 * 11
 
 
-@pytest.mark.parametrize("home, glitches", [("flat", 0), ("azores", 2)])
-def test_what_went_wrong_is_set_aside(tmp_path: pathlib.Path, home: str, glitches: int) -> None:
-    folder = tmp_path / "demo"
-    process = start(folder)
-    process.communicate(timeout=120)
-    assert process.returncode == 0
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The store of a demo."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = fill(folder)
+    assert done.returncode == 0, done.stderr
     (path,) = folder.glob("since-*.sqlite3")
+    return path
+
+
+@pytest.mark.parametrize("home, glitches", [("flat", 0), ("azores", 2)])
+def test_what_went_wrong_is_set_aside(filled: pathlib.Path, home: str, glitches: int) -> None:
+    path = filled
     asking = bootstrap.build(Settings(database_url=f"sqlite:///{path}", jwt_sign_key=SecretStr("x" * 64))).asking
     told = asking.readings(home, "grid", "energy_import", 0, 2**62, "glitch", 100)
     assert [len(page.at_us) for page in told] == [glitches]

@@ -7,10 +7,10 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 from typing import Any
 
 import pytest
+from forked import command_done
 from servers import RunningService
 
 from statistics_manager_service import bootstrap
@@ -37,12 +37,9 @@ def sqlite_url(tmp_path: pathlib.Path) -> str:
 
 
 def run_import(url: str, file: pathlib.Path, preset: str, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from statistics_manager_service.cli import main; main()", "import", str(file)]
     environment = {**os.environ, "DATABASE_URL": url, "COLUMNS": "300"}
-    done = subprocess.run(
-        [*command, "--preset", preset, "--household", "home1", *options],
-        env=environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    words = ["import", str(file), "--preset", preset, "--household", "home1", *options]
+    done = command_done(*words, environment=environment, timeout_s=120)
     assert "Traceback" not in done.stderr
     return done
 

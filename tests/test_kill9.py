@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import pathlib
 import random
-import subprocess
-import sys
 import threading
 import time
 from datetime import datetime
 from typing import Any
 
 import httpx
+from forked import command_done
 from servers import PostgresServer, RunningService
 
 from statistics_manager_service.storage.migrate import migrate
@@ -136,8 +135,7 @@ def readings_of(service: RunningService, meter: str) -> dict[int, float]:
 
 def verified(url: str) -> str:
     """What `statistics-manager verify` says of the store; it exits with 0."""
-    command = [sys.executable, "-c", "from statistics_manager_service.cli import main; main(['verify'])"]
-    done = subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, capture_output=True, text=True)
+    done = command_done("verify", environment={**os.environ, "DATABASE_URL": url}, timeout_s=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from forked import Forked, command
 from measured import open_store, put_home
 from test_commands import refused, run
 
@@ -23,7 +22,6 @@ from statistics_manager_service.services.events import MOCK_CURVE
 from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.settings import Settings
 
-COMMAND = pathlib.Path(sys.executable).parent / "statistics-manager"
 WAIT_S = 60
 NOT_READ = b"no JSON"
 
@@ -138,9 +136,9 @@ def test_without_a_store_each_command_says_so(tmp_path: pathlib.Path, words: tup
 
 
 @contextmanager
-def working(url: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def working(url: str, **settings: str) -> Iterator[Forked]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "KAFKA_"))}
-    process = subprocess.Popen([COMMAND, "events", "work"], env={**kept, "DATABASE_URL": url, **settings})
+    process = command("events", "work", environment={**kept, "DATABASE_URL": url, **settings})
     try:
         yield process
     finally:

@@ -7,12 +7,10 @@ taken: the store has committed, the offset is not.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import secrets
 import signal
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -98,7 +96,3 @@ def main(told: dict[str, Any]) -> None:
     workers.start()
     stopped.wait()
     workers.stop()
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kafka_server import KafkaServer, NoKafka
+from kafka_server import KafkaServer, NoKafka, broker_jars
 from structlog.testing import capture_logs
 
 
@@ -19,13 +19,18 @@ def log() -> Iterator[list[Any]]:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[KafkaServer]:
-    """A broker of the session's own."""
+def kafka_jars() -> None:
+    """What a broker needs is on this machine; where it is not, its tests fail, or are passed over."""
     try:
-        server = KafkaServer()
+        broker_jars()
     except NoKafka as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))
-    with server:
+
+
+@pytest.fixture(scope="session")
+def kafka(kafka_jars: None) -> Iterator[KafkaServer]:
+    """A broker of the session's own."""
+    with KafkaServer() as server:
         yield server

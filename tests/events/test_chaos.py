@@ -3,22 +3,21 @@ lost."""
 
 from __future__ import annotations
 
-import json
 import pathlib
 import random
 import secrets
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import chaos_worker
 import pytest
 import sqlalchemy as sa
 from chaos_worker import EVENT_TYPE, now_us
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from forked import Forked
 from kafka_server import KafkaServer
 from servers import PostgresServer
 
@@ -29,8 +28,6 @@ from statistics_manager_service.storage.database import SqlStore, open_engine
 from statistics_manager_service.storage.migrate import migrate
 
 EVENTS, KEYS, POISON = 1_000, 40, 10
-WORKER = pathlib.Path(__file__).with_name("chaos_worker.py")
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DATABASE_GONE_S = 10
 WAIT_S = 180
 
@@ -43,7 +40,7 @@ class Chaos:
         self.url, self.prefix = postgres.create_database(), f"chaos{secrets.token_hex(3)}"
         migrate(self.url)
         self.store = SqlStore(open_engine(self.url))
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self.workers: list[Forked] = []
         # so many partitions that each of several workers has some, whatever the others have.
         admin = AdminClient({"bootstrap.servers": kafka.endpoint})
         topics = [NewTopic(f"{self.prefix}.statistics", 12, 1), NewTopic(f"{self.prefix}.account", 1, 1)]
@@ -53,13 +50,13 @@ class Chaos:
         with self.store.writing() as view:
             view.connection.execute(sa.text("CREATE TABLE effects (place bigserial primary key, key text, number int)"))
 
-    def start_worker(self, **more: int) -> subprocess.Popen[bytes]:
+    def start_worker(self, **more: int) -> Forked:
         told = {"url": self.url, "broker": self.kafka.endpoint, "prefix": self.prefix, "log": str(self.folder / "log")}
-        worker = subprocess.Popen([sys.executable, str(WORKER), json.dumps(told | more)], cwd=ROOT)
+        worker = Forked(chaos_worker.main, told | more)
         self.workers.append(worker)
         return worker
 
-    def stop_worker(self, worker: subprocess.Popen[bytes]) -> None:
+    def stop_worker(self, worker: Forked) -> None:
         worker.terminate()
         assert worker.wait(60) == 0
 
@@ -127,9 +124,9 @@ def eventually(look: Callable[[], bool], what: str) -> None:
 
 
 @pytest.fixture
-def chaos(kafka: KafkaServer, postgres: PostgresServer, tmp_path: pathlib.Path) -> Iterator[Chaos]:
+def chaos(kafka_jars: None, postgres: PostgresServer, tmp_path: pathlib.Path) -> Iterator[Chaos]:
     """A broker and a database of the test's own, as they are killed: to recover many databases would take minutes."""
-    # the session's own are asked for so that where one can't be had this fails, or is passed over, as they are
+    # the session's own database is asked for so that where none can be had this fails, or is passed over, as it is
     with KafkaServer() as broker, PostgresServer() as database:
         found = Chaos(broker, database, tmp_path)
         yield found

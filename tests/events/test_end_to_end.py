@@ -216,7 +216,9 @@ def test_without_the_relay_events_stay_in_the_outbox_for_debezium(kafka: KafkaSe
         assert [row["told_us"] for row in system.outbox()] == [None]
 
 
-def test_the_service_starts_and_answers_without_its_broker_and_catches_up(tmp_path: pathlib.Path) -> None:
+def test_the_service_starts_and_answers_without_its_broker_and_catches_up(
+    kafka_jars: None, tmp_path: pathlib.Path
+) -> None:
     kafka = KafkaServer()
     try:
         with System(kafka, f"sqlite:///{tmp_path / 's.sqlite3'}", KAFKA_RELAY="true") as system:
