@@ -34,27 +34,24 @@ def quantity(basis: str, proration: str | None, tariff: Tariff, segment: Segment
     """
     if basis == "per_day":
         return segment.days
-    share = Fraction(segment.end_us - segment.start_us, period.whole_end_us - period.whole_start_us)
     if basis == "per_bill":
-        return share
-    months = _months(proration or tariff.billing.proration, tariff, segment, period, share)
+        return segment.share
+    months = _months(proration or tariff.billing.proration, tariff, segment, period)
     if months is not None:
         return months if basis == "per_month" else months / MONTHS_PER_YEAR
     shares = month_shares if basis == "per_month" else year_shares
     return sum((one.share for one in shares(tariff.time_zone, segment.start_us, segment.end_us)), Fraction(0))
 
 
-def _months(
-    proration: str, tariff: Tariff, segment: Segment, period: BillingPeriod, share: Fraction
-) -> Fraction | None:
+def _months(proration: str, tariff: Tariff, segment: Segment, period: BillingPeriod) -> Fraction | None:
     """Months of a segment where they do not go by the calendar, else None."""
     if proration == "none":
-        return cycle_months(tariff) * share
+        return cycle_months(tariff) * segment.share
     if proration == "daily":
         return None
     days = civil_days(tariff.time_zone, period.whole_start_us, period.whole_end_us)
     if _SHORTEST_MONTH <= days <= _LONGEST_MONTH:
-        return segment.days / days
+        return segment.share
     return segment.days * MONTHS_PER_YEAR / _DAYS_PER_YEAR
 
 

@@ -9,10 +9,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-import numpy as np
-
-from statistics_manager_service.core.ratios import ONE, Ratio, Whole, chosen
-from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.tariffs.document import Tax
 from statistics_manager_service.tariffs.resolving import Parameters, holds, number
 from statistics_manager_service.tariffs.terms import Segment, Stretch
@@ -37,34 +33,27 @@ class TaxRule:
     shares: Mapping[str, Decimal] | None = None
     whole_kwh: bool = False
 
-    def net_of(self, rate: Fraction) -> Ratio:
-        """What an amount that includes the tax is multiplied with to be without it."""
-        return Ratio(rate.denominator, rate.denominator + rate.numerator)
+    def parts(self, segment: Segment, billed_kwh: Fraction) -> list[tuple[Fraction, Fraction]]:
+        """How an amount is taxed: shares and their rates. billed_kwh: all that is billed in the segment."""
+        return self._parts(self._limit(segment), billed_kwh)
 
-    def limit(self, segment: Segment) -> Fraction:
+    def parts_of_period(
+        self, segment: Segment, period: str | None, period_kwh: Fraction
+    ) -> list[tuple[Fraction, Fraction]]:
+        """The same by fixed shares of the periods of a schedule. period_kwh: what is billed in the period."""
+        share = Fraction((self.shares or {}).get(period or "", 0))
+        return self._parts(self._limit(segment) * share, period_kwh)
+
+    def _limit(self, segment: Segment) -> Fraction:
         """The threshold of a segment, in kWh."""
         limit = self.kwh * segment.days / self.per_days
         return Fraction((limit + _HALF).__floor__()) if self.whole_kwh else limit
 
-    def parts(
-        self, segment: Segment, billed_milliwh: Whole, period: str | None, period_milliwh: Whole
-    ) -> list[tuple[Ratio, Fraction]]:
-        """How an amount is taxed: shares and their rates. billed_milliwh: all that is billed in the segment;
-        period_milliwh: in the amount's period."""
+    def _parts(self, limit: Fraction, whole: Fraction) -> list[tuple[Fraction, Fraction]]:
         if self.below is None:
-            return [(ONE, self.rate)]
-        limit, whole = self.limit(segment), billed_milliwh
-        if self.shares is not None and period is not None:
-            limit, whole = limit * Fraction(self.shares[period]), period_milliwh
-        n, d = limit.numerator * MILLIWH_PER_KWH, limit.denominator * whole
-        if isinstance(d, np.ndarray):
-            is_below = d <= n
-            d = chosen(d > 0, d, 1)
-            n = chosen(is_below, d, n)
-            return [(Ratio(n, d), self.below), (Ratio(d - n, d), self.rate)]
-        if d <= n:
-            return [(ONE, self.below)]
-        return [(Ratio(n, d), self.below)] * (n > 0) + [(Ratio(d - n, d), self.rate)]
+            return [(Fraction(1), self.rate)]
+        share = min(Fraction(1), limit / whole) if whole > 0 else Fraction(1)
+        return [one for one in ((share, self.below), (1 - share, self.rate)) if one[0] > 0]
 
 
 UNTAXED: Final = TaxRule("", Fraction(0))

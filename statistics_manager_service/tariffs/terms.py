@@ -15,8 +15,8 @@ from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.spans import civil_date, civil_days, midnight_us
 from statistics_manager_service.tariffs.clockwork import Clockwork
 from statistics_manager_service.tariffs.document import Component, Energy, Peak, Tariff
-from statistics_manager_service.tariffs.prices import ParameterValue
-from statistics_manager_service.tariffs.resolving import changes_of, holds
+from statistics_manager_service.tariffs.prices import ParameterValue, Tiered
+from statistics_manager_service.tariffs.resolving import changes_of, holds, parts_of, prices_of
 
 BOTH, IMPORT, EXPORT = "both", "import", "export"
 FLOWS: Final = (BOTH, IMPORT, EXPORT)
@@ -29,6 +29,11 @@ class TariffInForce:
         self.tariff = tariff
         self.clockwork = Clockwork(tariff.calendars, tariff.time_zone)
         self.changes = changes_of(tariff)
+        self.counts_by_year = any(
+            isinstance(part, Tiered) and part.tiers.per == "year"
+            for _, price in prices_of(tariff)
+            for _, part in parts_of(price)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +91,13 @@ class BillingPeriod:
     whole_start_us: int
     whole_end_us: int
 
-    @property
-    def share(self) -> Fraction:
-        """The share of the whole period by time."""
-        return Fraction(self.end_us - self.start_us, self.whole_end_us - self.whole_start_us)
-
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A part of a billing period in which one contract holds and its prices do not change.
 
     first, last: the pieces of time of it, last not included. on: the date at whose prices it is billed. days: civil
-    days, exact.
+    days, exact. share: of the days of the whole billing period.
     """
 
     number: int
@@ -108,6 +108,7 @@ class Segment:
     last: int
     on: date
     days: Fraction
+    share: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +141,8 @@ def stretches_of(term: Term, periods: Sequence[BillingPeriod], edges_us: Int64) 
         start_us, end_us = max(period.start_us, term.start_us), min(period.end_us, term.end_us)
         if start_us >= end_us:
             continue
-        cuts_us = [start_us, *(one for one in changes_us if start_us < one < end_us), end_us]
-        for begin_us, stop_us in itertools.pairwise(cuts_us):
+        whole_days = civil_days(zone, period.whole_start_us, period.whole_end_us)
+        for begin_us, stop_us in itertools.pairwise(sorted({start_us, *_changes_us(term, start_us, end_us), end_us})):
             before = [one for one in changes_us if one <= begin_us]
             on = civil_date(zone, begin_us)
             if not found or before != known:
@@ -150,14 +151,23 @@ def stretches_of(term: Term, periods: Sequence[BillingPeriod], edges_us: Int64) 
             first, last = np.searchsorted(edges_us, (begin_us, stop_us)).tolist()
             days = civil_days(zone, begin_us, stop_us)
             segments = found[-1].segments
-            segments.append(Segment(len(segments), number, begin_us, stop_us, first, last, on, days))
+            segments.append(Segment(len(segments), number, begin_us, stop_us, first, last, on, days, days / whole_days))
     return found
+
+
+def _changes_us(term: Term, start_us: int, end_us: int) -> list[int]:
+    """The instants between two at which a price changes, or the energy of tiers by the year is counted anew."""
+    zone, inforce = term.tariff.time_zone, term.inforce
+    days = [*inforce.changes]
+    if inforce.counts_by_year:
+        first, last = (civil_date(zone, one).year for one in (start_us, end_us))
+        days += [date(year, 1, 1) for year in range(first + 1, last + 1)]
+    return [one for one in (midnight_us(zone, day) for day in days) if start_us < one < end_us]
 
 
 def cuts_of(terms: Sequence[Term], periods: Sequence[BillingPeriod]) -> list[int]:
     """All instants at which pieces of time have to begin: edges of terms and periods, and changes of prices."""
     cuts = {edge for one in periods for edge in (one.start_us, one.end_us)}
     for term in terms:
-        changes = (midnight_us(term.tariff.time_zone, day) for day in term.inforce.changes)
-        cuts |= {term.start_us, term.end_us, *(one for one in changes if term.start_us < one < term.end_us)}
+        cuts |= {term.start_us, term.end_us, *_changes_us(term, term.start_us, term.end_us)}
     return sorted(cuts)
