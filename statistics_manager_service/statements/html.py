@@ -46,15 +46,12 @@ def _each(make: Callable[..., Markup], items: Sequence[object]) -> Markup:
 
 
 def _header(sheet: Sheet) -> Markup:
-    made = f"Made on {sheet.made}" if sheet.made else ""
     return tag(
         "header",
         tag("h1", sheet.title),
         tag("p", tag("bdi", sheet.name), class_="name"),
         tag("p", sheet.span, class_="span"),
-        tag(
-            "p", " · ".join(one for one in (f"Household {sheet.household}", sheet.timezone, made) if one), class_="meta"
-        ),
+        tag("p", sheet.about, class_="meta"),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from statistics_manager_service.statements.chart import Chart, Tone, chart_of
@@ -51,6 +51,7 @@ _CARD_WIDTH: Final = 74.0
 _CARD_HEIGHT: Final = 50.0
 _PART_HEIGHT: Final = 6.0
 _CHART_PT: Final = 7.5
+_LIST_HEAD_PT, _LIST_PT, _LIST_GAP = 9.5, 8.0, 0.8
 _LABEL_ROOM: Final = 20.0
 #: By where a label's point is: how far left of it its room begins, and how it stands in there.
 _PLACES: Final[dict[str, tuple[float, Align]]] = {
@@ -74,16 +75,20 @@ def to_pdf(statement: Statement, fonts: Sequence[pathlib.Path] | None = None) ->
     _overview(paper, sheet)
     _chart(paper, chart_of(statement, WIDTH))
     _facts(paper, sheet)
+    ends_first = paper.page_no() == 1 and paper.y_mm + _SPACE + _ending_height(paper, sheet) <= BOTTOM
+    if ends_first:  # rather than on a page of their own
+        _ending(paper, sheet)
     _period_table(paper, sheet)
     for period in sheet.periods:
         _period(paper, sheet, period)
-    _ending(paper, sheet)
+    if not ends_first:
+        _ending(paper, sheet)
     return paper.finished()
 
 
 def _foreign(sheet: Sheet) -> Iterator[str]:
     """Texts that people have written."""
-    yield from (sheet.name, sheet.household, sheet.mark, *sheet.tariffs, *sheet.provisional)
+    yield from (sheet.name, sheet.about, sheet.mark, *sheet.tariffs, *sheet.provisional)
     for period in sheet.periods:
         yield from (*period.facts, *period.provisional)
         for group in period.groups:
@@ -98,9 +103,7 @@ def _header(paper: Paper, sheet: Sheet) -> None:
     paper.paragraph(sheet.name, size=13)
     paper.paragraph(sheet.span, size=13, colour=ACCENT)
     paper.y_mm += 1
-    made = f"Made on {sheet.made}" if sheet.made else ""
-    meta = " · ".join(one for one in (f"Household {sheet.household}", sheet.timezone, made) if one)
-    paper.paragraph(meta, size=8.5, colour=SOFT)
+    paper.paragraph(sheet.about, size=8.5, colour=SOFT)
 
 
 def _provisional(paper: Paper, sheet: Sheet) -> None:
@@ -303,16 +306,23 @@ def _period(paper: Paper, sheet: Sheet, period: PeriodSheet) -> None:
 
 def _ending(paper: Paper, sheet: Sheet) -> None:
     paper.space(_SPACE)
-    _list(paper, "Notes", sheet.notes)
-    if sheet.tariffs:
-        paper.y_mm += 3
-        _list(paper, "Tariffs used", sheet.tariffs)
+    for title, items in _lists(sheet):
+        paper.need(leading(_LIST_HEAD_PT) + 3 * leading(_LIST_PT))
+        paper.paragraph(title, size=_LIST_HEAD_PT, bold=True)
+        paper.y_mm += _LIST_GAP
+        for one in items:
+            paper.paragraph(one, size=_LIST_PT, colour=SOFT)
+            paper.y_mm += _LIST_GAP
+        paper.y_mm += 2
 
 
-def _list(paper: Paper, title: str, items: Iterable[str]) -> None:
-    paper.need(leading(9.5) + 3 * leading(8))
-    paper.paragraph(title, size=9.5, bold=True)
-    paper.y_mm += 0.8
-    for one in items:
-        paper.paragraph(one, size=8, colour=SOFT)
-        paper.y_mm += 0.8
+def _ending_height(paper: Paper, sheet: Sheet) -> float:
+    height = 0.0
+    for _, items in _lists(sheet):
+        lines = sum(len(paper.lines(one, WIDTH, _LIST_PT)) for one in items)
+        height += leading(_LIST_HEAD_PT) + lines * leading(_LIST_PT) + (len(items) + 1) * _LIST_GAP + 2
+    return height
+
+
+def _lists(sheet: Sheet) -> list[tuple[str, tuple[str, ...]]]:
+    return [one for one in (("Notes", sheet.notes), ("Tariffs used", sheet.tariffs)) if one[1]]

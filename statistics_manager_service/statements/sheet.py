@@ -140,14 +140,12 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A statement as it is shown."""
+    """A statement as it is shown. about: household, zone, when it was made. mark: of the currency."""
 
     title: str
     name: str
-    household: str
     span: str
-    timezone: str
-    made: str
+    about: str
     mark: str
     total_title: str
     total: str
@@ -168,18 +166,16 @@ class Sheet:
 def sheet_of(statement: Statement) -> Sheet:
     """What a statement shows."""
     money = Money(statement.currency, statement.money_decimals)
-    zone, household = statement.timezone, plain(statement.household)
+    zone = statement.timezone
     is_credit = statement.gross < 0
     net, tax = money.full(statement.net), money.full(statement.tax)
     provisional = [*statement.provisional, *(why for one in statement.periods for why in one.provisional)]
     count = len(statement.periods)
     return Sheet(
         title=TITLE,
-        name=plain(statement.name or "") or household,
-        household=household,
+        name=plain(statement.name or "") or _household(statement),
         span=span(zone, statement.start_us, statement.end_us),
-        timezone=zone,
-        made=moment(zone, statement.made_us) if statement.made_us else "",
+        about=_about(statement),
         mark=money.mark,
         total_title="Credit in your favour" if is_credit else "Total",
         total=money.full(abs(statement.gross)),
@@ -202,6 +198,17 @@ def sheet_of(statement: Statement) -> Sheet:
         notes=_notes(money, statement),
         tariffs=_distinct(map(plain, statement.tariffs)),
     )
+
+
+def _household(statement: Statement) -> str:
+    return f"Household {plain(statement.household)}"
+
+
+def _about(statement: Statement) -> str:
+    told = [_household(statement)] if plain(statement.name or "") else []
+    told.append(statement.timezone)
+    told += [f"Made on {moment(statement.timezone, statement.made_us)}"] if statement.made_us else []
+    return " · ".join(told)
 
 
 def _sums(money: Money, of: Statement | Period | Line) -> Sums:

@@ -193,7 +193,7 @@ def test_a_line_tells_its_own_time_its_note_and_what_has_no_price() -> None:
 
 def test_an_unnamed_household_is_told_by_its_id() -> None:
     assert (
-        "Electricity statement home1 1–31 January 2026"
+        "Electricity statement Household home1 1–31 January 2026 Europe/Lisbon"
         in Page(to_html(dataclasses.replace(erse_month(), name=None))).text
     )
 

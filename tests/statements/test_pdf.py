@@ -299,3 +299,9 @@ def test_the_fonts_that_are_shipped_are_small_and_have_latin_greek_and_cyrillic(
         widths = TTFont(font)["hmtx"]
         names = TTFont(font).getBestCmap()
         assert len({widths[names[ord(one)]][0] for one in "0123456789"}) == 1
+
+
+def test_notes_stand_on_the_first_page_where_it_has_room_and_at_the_end_elsewhere() -> None:
+    month, year = texts(opened(erse_month())), texts(opened(pv_year()))
+    assert "Tariffs used" in month[0] and "Billing period" in month[1]
+    assert [i for i, page in enumerate(year) if "Tariffs used" in page] == [len(year) - 1]
