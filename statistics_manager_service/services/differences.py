@@ -237,5 +237,6 @@ def _when(periods: _Periods, start_us: int, end_us: int) -> dict[str, str]:
         mine = at_night[label == i]
         share = float(mine.mean()) if len(mine) else 0.5
         where = " at night" if share >= _MOSTLY else " by day" if share <= 1 - _MOSTLY else ""
-        found[name] = f"energy{where} ({name})" if where else f"energy in {name}"
+        is_said = name.casefold() in where.split()
+        found[name] = f"energy{where}" if is_said else f"energy{where} ({name})" if where else f"energy in {name}"
     return found
