@@ -19,7 +19,7 @@ from statistics_manager_service.bootstrap import price_feeds
 from statistics_manager_service.cli.opening import existing_store, settings, store_to_fill
 from statistics_manager_service.core.civil import check_zone, parse_moment
 from statistics_manager_service.core.labels import iso_label, iso_labels
-from statistics_manager_service.core.units import US_PER_DAY
+from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.observability import configure_logging
 from statistics_manager_service.services.price_rows import PriceSeries
@@ -295,7 +295,7 @@ def _opened() -> Settings:
 
 def _time(start: str, end: str | None, zone: str, *, is_market: bool = False) -> tuple[int, int]:
     """From when until when. is_market: of a market, which has no prices of days to come. Raises BadInput."""
-    latest_us = bootstrap.now_us() + _KNOWN_AHEAD_US
+    latest_us = bootstrap.now_us() // QUARTER_US * QUARTER_US + _KNOWN_AHEAD_US
     faults: list[Fault] = []
     moments = []
     for name, text in (("start", start), ("end", end)):

@@ -16,7 +16,7 @@ from measured import open_store, us
 from test_commands import Done, refused, run
 from upstream_server import Answer, Request, UpstreamServer
 
-from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_HOUR
+from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_HOUR, US_PER_DAY
 from statistics_manager_service.services.price_series import known_series, quarters_as_told
 from statistics_manager_service.tariffs.reading import read_tariff
 
@@ -266,6 +266,16 @@ def test_octopus_is_fetched_by_the_code_of_a_tariff(url: str, server: UpstreamSe
     assert server.requests[0].query["period_from"] == "2024-06-30T23:00:00Z"
     assert "accepted 48," in fetch(url, server, *command, "--without-vat").stdout
     assert kept(url, "flexible", "2024-07-01", 1) == [20]
+
+
+def test_without_an_end_all_is_fetched_that_is_known(url: str, server: UpstreamServer) -> None:
+    path = "/v1/products/AGILE-24-10-01/electricity-tariffs/E-1R-AGILE-24-10-01-C/standard-unit-rates/"
+    server.answers(path, {"next": None, "results": []})
+    done = fetch(url, server, "octopus", "E-1R-AGILE-24-10-01-C", "--series", "agile", "--start", "2024-07-01")
+    assert (done.returncode, done.stdout) == (0, "agile: no prices\n")
+    end_us = us(server.requests[0].query["period_to"].removesuffix("Z"))
+    assert end_us % QUARTER_US == 0
+    assert 1.9 < (end_us - time.time() * 1e6) / US_PER_DAY < 2.1
 
 
 DOCUMENT = """<?xml version="1.0"?><Publication_MarketDocument xmlns="urn:x"><type>A44</type><TimeSeries>
