@@ -17,7 +17,8 @@ from homes import BASE, WRITE, Api, Home, channel, expect_error
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_answer_formats import ARROW, PARQUET, as_arrow, as_csv, as_parquet, as_table, table_of
-from test_who_may_call import ROUTES, SWAP
+from test_tariffs_and_contracts import AS_YAML
+from test_who_may_call import CONTRACTS, PRICES, ROUTES, SWAP, TARIFF
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 fuzzed = settings(
@@ -43,7 +44,7 @@ HOSTILE = [
 NAMES = [
     "measures", "start", "end", "group_by", "timezone", "meter", "week_start", "format", "households", "total",
     "quantity", "verdict", "limit", "after", "user_id", "user_ids", "start_date", "end_date", "forecast_day",
-    "delivery_time", "start_datetime", "end_datetime", "precision", "org", "compare",
+    "delivery_time", "as_of", "start_datetime", "end_datetime", "precision", "org", "compare",
 ]  # fmt: skip
 
 texts = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40))
@@ -64,6 +65,9 @@ BODIES: list[Any] = [
     {**REGISTER, "resolution": 0.1, "gap_limit_s": 3600},
     SWAP,
     {"write": True, "label": "hub", "lifetime_days": 1},
+    TARIFF,
+    CONTRACTS,
+    PRICES,
     {"household": "HOME", "readings": [channel(), channel(kind="interval", interval="PT15M", stamp="end")]},
 ]
 
@@ -140,7 +144,7 @@ def test_no_query_and_no_body_makes_a_route_fail(request: pytest.FixtureRequest,
     method, path = name.split(" ")
     good = {k: v.replace("{household}", home.id) for k, v in (ROUTES[name].query or {}).items()}
     own = st.sampled_from([*good, *NAMES])
-    is_fatal = method in ("DELETE", "PUT")
+    is_fatal = method in ("DELETE", "PUT") and not path.endswith("/contracts")
 
     @fuzzed
     @given(st.data())
@@ -150,6 +154,8 @@ def test_no_query_and_no_body_makes_a_route_fail(request: pytest.FixtureRequest,
             "meter": data.draw(st.one_of(st.just("grid"), texts)),
             "event_id": data.draw(st.one_of(st.integers(-(2**70), 2**70).map(str), texts)),
             "token_id": data.draw(texts),
+            "tariff": data.draw(st.one_of(st.sampled_from(["fuzz", "pt-btn-simples"]), texts)),
+            "series": data.draw(st.one_of(st.just("fuzz"), texts)),
         }
         place = path.format(**{k: quote(v, safe="", errors="replace") for k, v in parts.items()})
         query = dict(good)
@@ -189,6 +195,55 @@ def test_no_damage_to_a_body_of_readings_makes_the_service_fail(
 
     run()
     assert home.api.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("path", "media", "whole"),
+    [
+        ("/tariffs/fuzz", "application/yaml", AS_YAML),
+        ("/tariffs/fuzz", "application/json", json.dumps(TARIFF)),
+        (
+            "/series/fuzz-csv",
+            "text/csv",
+            "# unit: EUR/MWh\n# interval: PT1H\nstart,value\n2026-01-01T00:00:00Z,105.37\n",
+        ),
+        ("/series/fuzz-json", "application/json", json.dumps(PRICES)),
+    ],
+)
+def test_no_damage_to_a_tariff_or_to_prices_makes_the_service_fail(
+    request: pytest.FixtureRequest, path: str, media: str, whole: str, store: str
+) -> None:
+    home: Home = request.getfixturevalue("lived_in" if store == "sqlite" else "lived_in_postgres")
+
+    @settings(fuzzed, max_examples=4 * EXAMPLES)
+    @given(damaged(whole.encode()))
+    def run(body: bytes) -> None:
+        headers = {"Content-Type": media}
+        expect_no_failure(send(home.api, "PUT", BASE + path, [], content=body, headers=headers), path)
+
+    run()
+    for place in (path, path.rpartition("/")[0]):
+        assert home.api.get(place).status_code in (200, 404)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("path", ["/tariffs/fuzz", "/series/fuzz", "CONTRACTS"])
+def test_no_tariff_no_prices_and_no_contracts_make_the_service_fail(
+    request: pytest.FixtureRequest, path: str, store: str
+) -> None:
+    home: Home = request.getfixturevalue("lived_in" if store == "sqlite" else "lived_in_postgres")
+    contract = {**CONTRACTS["contracts"][0], "tariff": "pt-btn-simples", "flow": "import", "to": "2027-01-01"}
+    good = {"/tariffs/fuzz": TARIFF, "/series/fuzz": PRICES, "CONTRACTS": {"contracts": [contract]}}[path]
+    place = f"{home.path}/contracts" if path == "CONTRACTS" else path
+
+    @settings(fuzzed, max_examples=4 * EXAMPLES)
+    @given(mutated([good]))
+    def run(body: Any) -> None:
+        expect_no_failure(send(home.api, "PUT", BASE + place, [], content=json.dumps(body).encode()), place)
+        expect_no_failure(send(home.api, "GET", BASE + place, []), place)
+
+    run()
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
