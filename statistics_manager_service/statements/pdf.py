@@ -42,16 +42,17 @@ _TONES: Final[dict[Tone, Colour]] = {
     "unknown": SAND_PALE,
 }
 _SHARES: Final = (ACCENT, LIGHT, SAND)
-_SPACE: Final = 9.0
+_SPACE: Final = 8.5
 _GUTTER: Final = 12.0
 _HALF: Final = (WIDTH - _GUTTER) / 2
 _HEADING: Final = leading(11) + 1.5
-_SHARES_HEIGHT: Final = 36.0
+_SHARES_HEIGHT: Final = 34.0
 _CARD_WIDTH: Final = 74.0
 _CARD_HEIGHT: Final = 50.0
 _PART_HEIGHT: Final = 6.0
 _CHART_PT: Final = 7.5
 _LIST_HEAD_PT, _LIST_PT, _LIST_GAP = 9.5, 8.0, 0.8
+_TARIFFS_WIDTH: Final = 52.0
 _LABEL_ROOM: Final = 20.0
 #: By where a label's point is: how far left of it its room begins, and how it stands in there.
 _PLACES: Final[dict[str, tuple[float, Align]]] = {
@@ -236,7 +237,7 @@ def _shares(paper: Paper, sheet: Sheet) -> None:
         paper.put(x, paper.y_mm, one.text, width=_HALF, align="R", size=8.5)
         paper.y_mm += 5
     paper.put(x, paper.y_mm + 0.5, "Shares of the time covered.", size=7.5, colour=SOFT)
-    paper.y_mm += 5
+    paper.y_mm += 0.5 + leading(7.5)
 
 
 def _period_table(paper: Paper, sheet: Sheet) -> None:
@@ -305,24 +306,34 @@ def _period(paper: Paper, sheet: Sheet, period: PeriodSheet) -> None:
 
 
 def _ending(paper: Paper, sheet: Sheet) -> None:
+    """Notes and tariffs beside each other; below each other where they are longer than a page."""
+    height = _ending_height(paper, sheet)
+    is_long = height > BOTTOM - TOP - _SPACE
     paper.space(_SPACE)
-    for title, items in _lists(sheet):
-        paper.need(leading(_LIST_HEAD_PT) + 3 * leading(_LIST_PT))
-        paper.paragraph(title, size=_LIST_HEAD_PT, bold=True)
-        paper.y_mm += _LIST_GAP
+    paper.need(0 if is_long else height)
+    top = paper.y_mm
+    for title, items, x, width in _lists(sheet):
+        x, width = (LEFT, WIDTH) if is_long else (x, width)
+        paper.y_mm = paper.y_mm if is_long else top
+        paper.need(leading(_LIST_HEAD_PT) + leading(_LIST_PT))
+        paper.paragraph(title, x=x, width=width, size=_LIST_HEAD_PT, bold=True)
         for one in items:
-            paper.paragraph(one, size=_LIST_PT, colour=SOFT)
             paper.y_mm += _LIST_GAP
-        paper.y_mm += 2
+            paper.paragraph(one, x=x, width=width, size=_LIST_PT, colour=SOFT)
+    paper.y_mm = paper.y_mm if is_long else top + height
 
 
 def _ending_height(paper: Paper, sheet: Sheet) -> float:
-    height = 0.0
-    for _, items in _lists(sheet):
-        lines = sum(len(paper.lines(one, WIDTH, _LIST_PT)) for one in items)
-        height += leading(_LIST_HEAD_PT) + lines * leading(_LIST_PT) + (len(items) + 1) * _LIST_GAP + 2
-    return height
+    """Of both beside each other."""
+    heights = []
+    for _, items, _, width in _lists(sheet):
+        lines = sum(len(paper.lines(one, width, _LIST_PT)) for one in items)
+        heights.append(leading(_LIST_HEAD_PT) + lines * leading(_LIST_PT) + len(items) * _LIST_GAP)
+    return max(heights)
 
 
-def _lists(sheet: Sheet) -> list[tuple[str, tuple[str, ...]]]:
-    return [one for one in (("Notes", sheet.notes), ("Tariffs used", sheet.tariffs)) if one[1]]
+def _lists(sheet: Sheet) -> list[tuple[str, tuple[str, ...], float, float]]:
+    """Title, items, place and width of each."""
+    notes, tariffs = WIDTH - _TARIFFS_WIDTH - _GUTTER, ("Tariffs used", sheet.tariffs)
+    found = [("Notes", sheet.notes, LEFT, notes), (*tariffs, LEFT + notes + _GUTTER, _TARIFFS_WIDTH)]
+    return [one for one in found if one[1]]

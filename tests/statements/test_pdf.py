@@ -305,3 +305,10 @@ def test_notes_stand_on_the_first_page_where_it_has_room_and_at_the_end_elsewher
     month, year = texts(opened(erse_month())), texts(opened(pv_year()))
     assert "Tariffs used" in month[0] and "Billing period" in month[1]
     assert [i for i, page in enumerate(year) if "Tariffs used" in page] == [len(year) - 1]
+
+
+def test_a_thousand_tariffs_are_all_told() -> None:
+    tariffs = tuple(f"tariff-{i} version 1" for i in range(1000))
+    pages = texts(opened(dataclasses.replace(erse_month(), tariffs=tariffs)))
+    assert [one for one in tariffs if one not in " ".join(pages)] == []
+    assert all(pages)
