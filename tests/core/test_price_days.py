@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statistics_manager_service.core.decimals import Decimals, decimals_of
@@ -20,6 +20,8 @@ from statistics_manager_service.core.price_days import (
 )
 
 Day = list[Decimal | None]
+#: However slow the machine is at the moment.
+slow = settings(deadline=None)
 PRICES = st.one_of(
     st.none(),
     st.decimals(-500, 500, places=2),
@@ -56,11 +58,13 @@ def fractions(days: list[Day]) -> list[list[Fraction | None]]:
     return [[None if one is None else Fraction(one) for one in day] for day in days]
 
 
+@slow
 @given(st.lists(DAYS, max_size=4))
 def test_days_are_read_as_they_were_packed_to_the_last_decimal(days: list[Day]) -> None:
     assert told(unpack_price_days(pack_price_days(price_days(days)))) == fractions(days)
 
 
+@slow
 @given(DAYS, st.integers(0, 5))
 def test_a_day_has_one_form_however_it_was_written(day: Day, zeros: int) -> None:
     plain = price_days([day])
@@ -68,6 +72,7 @@ def test_a_day_has_one_form_however_it_was_written(day: Day, zeros: int) -> None
     assert pack_price_days(PriceDays(wide, plain.known)) == pack_price_days(plain)
 
 
+@slow
 @given(DAYS, DAYS)
 def test_new_values_of_a_day_win_and_the_others_stay(old: Day, new: Day) -> None:
     merged, changed = merge_price_days(price_days([old]), price_days([new]))
@@ -75,6 +80,7 @@ def test_new_values_of_a_day_win_and_the_others_stay(old: Day, new: Day) -> None
     assert changed[0].tolist() == [b is not None and a != b for a, b in zip(old, new, strict=True)]
 
 
+@slow
 @given(DAYS)
 def test_the_same_again_changes_nothing(day: Day) -> None:
     days = price_days([day])
