@@ -291,9 +291,10 @@ def _row(money: Money, statement: Statement, period: Period, line: Line) -> Row:
     elif line.missing_price_share:
         details.append(f"price missing for {share(float(line.missing_price_share))} of it")
     title = plain(line.title) or plain(line.component)
+    of_period = plain(line.period_title or line.period or "")
     has_price = line.unit_price is not None
     return Row(
-        title=f"{title}\N{NO-BREAK SPACE}· {plain(line.period)}" if line.period else title,
+        title=f"{title}\N{NO-BREAK SPACE}· {of_period}" if of_period else title,
         details=tuple(details),
         quantity=quantity(line.quantity, line.unit),
         unit=_ONE.get(line.unit, line.unit) if line.quantity == 1 else plain(line.unit),

@@ -64,6 +64,7 @@ def _days(told: Any) -> Any:
 
 Minutes = Annotated[int, BeforeValidator(_minutes)]
 MonthDay = Annotated[str, BeforeValidator(_month_day)]
+Title = Annotated[str, Field(min_length=1, max_length=60)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"]
 Month = Annotated[int, Field(ge=1, le=12)]
 
@@ -168,9 +169,12 @@ else:
 
 
 class Calendars(Part):
-    """Clock, seasons, holidays and schedules of a tariff."""
+    """Clock, seasons, holidays and schedules of a tariff; titles of periods, for people."""
 
     clock_default: Clock = "civil"
     season: dict[Name, Season] = Field({}, max_length=20)
     holidays: dict[Name, HolidaySet] = Field({}, max_length=20)
     schedules: dict[Name, AnySchedule] = Field({}, max_length=20)
+    titles: dict[Name, Title] = Field(
+        {}, max_length=50, description="What people read of a period; its name unless told."
+    )

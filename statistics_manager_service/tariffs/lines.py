@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from statistics_manager_service.core.decimals import exact_sum
+from statistics_manager_service.core.ratios import Ratio
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
+from statistics_manager_service.tariffs.amounts import Amount
 from statistics_manager_service.tariffs.document import Energy, Rounding
-from statistics_manager_service.tariffs.energy import Amount
 from statistics_manager_service.tariffs.items import Bill, Item, SegmentBill
 from statistics_manager_service.tariffs.statement import EXPORT, KINDS, Line, TaxTotal
 from statistics_manager_service.tariffs.terms import Segment, Term
 
 _ORDER: Final = {kind: place for place, kind in enumerate(KINDS)}
+_NOTHING: Final = Fraction(0)
 
 
 def rounded(amount: Fraction, decimals: int, mode: str = "half_up") -> Fraction:
@@ -48,17 +51,21 @@ def lines_of_segment(bill: SegmentBill) -> list[Line]:
 
 
 def lines_of_item(term: Term, segment: Segment, item: Item) -> Iterator[Line]:
-    """The lines of a component in a segment."""
-    rounding = term.tariff.rounding
-    component = item.component
+    """The lines of a component in a segment, of one home."""
+    rounding, component, rule = term.tariff.rounding, item.component, item.rule
+    titles = term.tariff.calendars.titles
     is_energy = isinstance(component, Energy)
     kind = EXPORT if isinstance(component, Energy) and component.flow == "export" else component.kind
-    for amount, share, rate, net, tax in item.taxed:
-        if is_energy and not amount.quantity and not amount.unknown_milliwh:
+    for amount, share, rate, net, tax in item.parts:
+        if is_energy and not amount.count.n and not amount.unknown:
             continue  # a period of the schedule in which nothing flowed
-        net, tax = _rounded_line(net, tax, rounding, item.rule.included)
-        price = amount.price / (1 + rate) if amount.price is not None and item.rule.included else amount.price
-        energy = amount.energy_milliwh + amount.unknown_milliwh
+        price = amount.price
+        if price is not None and rule.included and amount.price_unit is not None:
+            price = price / (1 + rate)
+        if price is None and is_energy and amount.count.n:
+            price = net.fraction / (amount.count * share).fraction
+        net, tax = as_billed(net, tax, rounding, included=rule.included)
+        net_amount, tax_amount = net.fraction, tax.fraction
         yield Line(
             start_us=segment.start_us,
             end_us=segment.end_us,
@@ -66,41 +73,53 @@ def lines_of_item(term: Term, segment: Segment, item: Item) -> Iterator[Line]:
             component=component.id,
             title=component.title or component.id,
             kind=kind,
-            period=amount.label,
-            quantity=amount.quantity * share,
+            period=amount.period,
+            quantity=(amount.count * share).fraction,
             unit=amount.unit,
             unit_price=price,
             price_unit=amount.price_unit,
-            net=net,
-            tax_name=item.rule.name or None,
+            net=net_amount,
+            tax_name=rule.name or None,
             tax_rate=_decimal(rate),
-            tax=tax,
-            gross=net + tax,
-            missing_price_share=Fraction(amount.unknown_milliwh, 1) / energy if energy else Fraction(0),
+            tax=tax_amount,
+            gross=net_amount + tax_amount,
+            missing_price_share=_missing_share(amount),
             note=_note(amount),
+            period_title=amount.titled(titles),
         )
 
 
+def as_billed(net: Ratio, tax: Ratio, rounding: Rounding, *, included: bool) -> tuple[Ratio, Ratio]:
+    """A part of an amount and its tax as they stand on a line: rounded, where lines are."""
+    if rounding.at != "line":
+        return net, tax
+    scale = 10**rounding.money
+    rounded_net = net.rounded(rounding.money, rounding.mode)
+    if included:  # the amount with tax is the one that was agreed
+        gross = (net + tax).rounded(rounding.money, rounding.mode)
+        return Ratio(rounded_net, scale), Ratio(gross - rounded_net, scale)
+    return Ratio(rounded_net, scale), Ratio(tax.rounded(rounding.money, rounding.mode), scale)
+
+
+def _missing_share(amount: Amount) -> Fraction:
+    if not amount.unknown:
+        return _NOTHING
+    return Ratio(amount.unknown, amount.energy + amount.unknown).fraction
+
+
 def _note(amount: Amount) -> str | None:
-    if amount.unknown_milliwh:
-        kwh = Decimal(amount.unknown_milliwh) / MILLIWH_PER_KWH
-        return f"without {kwh.normalize():f} kWh whose price is not known"
-    if amount.substituted_milliwh:
-        kwh = Decimal(amount.substituted_milliwh) / MILLIWH_PER_KWH
-        return f"{kwh.normalize():f} kWh at prices that stand in for missing ones"
+    if amount.unknown:
+        return f"without {_kwh(amount.unknown_milliwh)} kWh whose price is not known"
+    if amount.substituted:
+        return f"{_kwh(amount.substituted_milliwh)} kWh at prices that stand in for missing ones"
     return None
 
 
-def _rounded_line(net: Fraction, tax: Fraction, rounding: Rounding, included: bool) -> tuple[Fraction, Fraction]:
-    if rounding.at != "line":
-        return net, tax
-    if included:  # the amount with tax is the one that was agreed
-        gross = rounded(net + tax, rounding.money, rounding.mode)
-        net = rounded(net, rounding.money, rounding.mode)
-        return net, gross - net
-    return rounded(net, rounding.money, rounding.mode), rounded(tax, rounding.money, rounding.mode)
+def _kwh(milliwh: Fraction) -> str:
+    return f"{(Decimal(round(milliwh)) / MILLIWH_PER_KWH).normalize():f}"
 
 
+@lru_cache(maxsize=1_024)
 def _decimal(value: Fraction) -> Decimal:
     """A rate, which came from a decimal number."""
     return Decimal(value.numerator) / Decimal(value.denominator)

@@ -20,7 +20,7 @@ class Line:
     tax.
 
     start_us, end_us: the part of time that it bills. component: the component's id; title: what people read; period:
-    of a schedule or a tier ("FV", "up to 100 kWh"), None where there is none. quantity in `unit` (kWh, days, months,
+    of a schedule or a tier ("FV", "up to 100 kWh"), None where there is none; period_title: what people read of it. quantity in `unit` (kWh, days, months,
     kW, kVA·days, bills). unit_price: before tax, in currency per `price_unit`; None where there is no single one.
     net, tax, gross: amounts in currency, exact or rounded as the tariff has it, gross = net + tax; of revenue and
     credits negative. tax_rate: 0.23 is 23 %.
@@ -44,6 +44,7 @@ class Line:
     gross: Fraction
     missing_price_share: Fraction = Fraction(0)
     note: str | None = None
+    period_title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
