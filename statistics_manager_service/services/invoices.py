@@ -17,6 +17,7 @@ from statistics_manager_service.services.contracts import Moment
 MOST_LINES: Final = 200
 _LARGEST: Final = 10**9
 _MOST_DECIMALS: Final = 12
+_SMALLEST: Final = Decimal(1).scaleb(-_MOST_DECIMALS)
 _FIGURES: Final = ("quantity", "unit_price", "net", "tax", "gross")
 #: Prices that are shown with fewer decimals are taken to be exact.
 _DECIMALS_OF_PRICES: Final = 4
@@ -33,10 +34,8 @@ def _figure(told: Any) -> Decimal:
             raise ValueError
     except (ValueError, InvalidOperation):
         raise ValueError(f"it must be a number, of at most {_LARGEST:,}") from None
-    number = number.normalize()
-    if _decimals(number) > _MOST_DECIMALS:
-        raise ValueError(f"it has more than {_MOST_DECIMALS} decimals")
-    return number
+    # a sum of floats has decimals that nobody wrote
+    return number.quantize(_SMALLEST).normalize() if _decimals(number) > _MOST_DECIMALS else number.normalize()
 
 
 def _decimals(number: Decimal) -> int:
@@ -250,11 +249,16 @@ def _faults_of_total(lines: Sequence[InvoiceLine], total: ToldTotal | None, tole
     for name in ("net", "tax", "gross"):
         told = _exact(getattr(total, name))
         whole = sum_of(lines, name)
-        if told is not None and whole is not None and abs(whole - told) > tolerance:
+        if told is not None and whole is not None and abs(whole - told) > of_sums(tolerance, len(lines)):
             yield Fault(f"total.{name}", f"the lines make {shown(whole)}, and the total is {shown(told)}")
     net, tax, gross = (_exact(one) for one in (total.net, total.tax, total.gross))
     if net is not None and tax is not None and gross is not None and abs(net + tax - gross) > tolerance:
         yield Fault("total.gross", f"net and tax make {shown(net + tax)}, and gross is {shown(gross)}")
+
+
+def of_sums(tolerance: Fraction, lines: int) -> Fraction:
+    """By how much a sum of lines may be off that are rounded one by one."""
+    return max(tolerance, tolerance * lines / 2)
 
 
 def sum_of(lines: Sequence[InvoiceLine], name: str) -> Fraction | None:

@@ -19,6 +19,7 @@ from statistics_manager_service.services.invoices import (
     ToldTotal,
     faults_inside,
     lines_of_invoice,
+    of_sums,
     sum_of,
 )
 from statistics_manager_service.services.matching import Group, group_of, matched
@@ -159,8 +160,7 @@ def reconciled(
     invoice: Sequence[InvoiceLine], total: ToldTotal | None, statement: Statement, tolerance: Fraction, clue: Clue
 ) -> Reconciliation:
     """An invoice beside a statement. clue: what lines would come to where each interval is rounded by itself."""
-    every = [line for period in statement.periods for line in period.lines]
-    ours = [line for line in every if line.net or line.tax]
+    ours = [line for period in statement.periods for line in period.lines]
     pairs: list[Pair] = []
     matches = {one.place: one for one in matched(invoice, ours)}
     for i, line in enumerate(invoice):
@@ -173,7 +173,7 @@ def reconciled(
         pairs.append(Pair(verdict, i, line, match.group, match.by_name, tuple(differences), tuple(explained)))
     pairs = _shared_otherwise(pairs, tolerance)
     taken = {place for one in matches.values() for place in one.group.places}
-    left = [group_of(ours, [j]) for j in range(len(ours)) if j not in taken]
+    left = [group_of(ours, [j]) for j, one in enumerate(ours) if j not in taken and (one.net or one.tax)]
     pairs += [Pair(ONLY_OURS, None, None, group) for group in left]
     totals = tuple(_total(invoice, total, statement, name, tolerance) for name in _TOTALS)
     return Reconciliation(
@@ -229,7 +229,8 @@ def _total(
     told = None if total is None else getattr(total, name)
     theirs = sum_of(invoice, name) if told is None else Fraction(told)
     ours: Fraction = getattr(statement, name)
-    verdict = None if theirs is None else AGREES if abs(theirs - ours) <= tolerance else DIFFERS
+    most = tolerance if told is not None else of_sums(tolerance, len(invoice))
+    verdict = None if theirs is None else AGREES if abs(theirs - ours) <= most else DIFFERS
     return TotalDifference(name, theirs, ours, told is not None, verdict)
 
 
