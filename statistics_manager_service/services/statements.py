@@ -8,9 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from statistics_manager_service.core.civil import GroupBy, calendar, parse_moment
+from statistics_manager_service.core.civil import GroupBy, calendar, civil_label, parse_moment
 from statistics_manager_service.core.decimals import exact_sum
-from statistics_manager_service.core.labels import iso_label
 from statistics_manager_service.core.spans import civil_days
 from statistics_manager_service.core.units import US_PER_DAY
 from statistics_manager_service.errors import BadInput, Fault, NotFound
@@ -180,7 +179,7 @@ def _reasons(
     if period.whole_end_us > now_us:
         yield "the billing period is not over"
     elif until_us is not None and until_us < period.end_us:
-        yield f"the newest reading is of {iso_label(until_us)}"
+        yield f"the newest reading is of {_moment(billed, until_us)}"
     if until_us is None:
         yield "there is no reading of import or export"
     elif missing > _NEGLIGIBLE and period.end_us <= now_us:
@@ -189,14 +188,20 @@ def _reasons(
         yield f"{estimated:.1%} of the time is estimated between readings that are far apart"
     for begin_us, end_us in billed.gaps:
         if begin_us < period.end_us and end_us > period.start_us:
-            begin, end = (iso_label(one) for one in (begin_us, end_us))
-            yield f"no contract holds from {begin} to {end}"
+            begin, end = (_moment(billed, one) for one in (begin_us, end_us))
+            yield f"no contract holds from {begin} until {end}"
     if any(line.missing_price_share for line in lines):
         ids = ", ".join(dict.fromkeys(line.component for line in lines if line.missing_price_share))
         yield f"prices are missing for a part of the energy of {ids}"
     if any(line.note is not None and "stand in" in line.note for line in lines):
         yield "a part of the energy is at prices that stand in for missing ones"
     yield from _of_long_rules(billed, period, now_us)
+
+
+def _moment(billed: Billed, at_us: int) -> str:
+    """An instant as people read it, by the household's clock."""
+    label = civil_label(billed.home.household.timezone, at_us)
+    return label[:10] if label[11:19] == "00:00:00" else f"{label[:10]} {label[11:16]}"
 
 
 #: Shares below are jitter of clocks.

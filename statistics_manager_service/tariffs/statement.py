@@ -19,11 +19,11 @@ class Line:
     """A line of a statement, of one part of a billing period, one component, one period of its schedule, one rate of
     tax.
 
-    start_us, end_us: the part of time that it bills. component: the component's id; title: what people read; period:
-    of a schedule or a tier ("FV", "up to 100 kWh"), None where there is none; period_title: what people read of it. quantity in `unit` (kWh, days, months,
-    kW, kVA·days, bills). unit_price: before tax, in currency per `price_unit`; None where there is no single one.
-    net, tax, gross: amounts in currency, exact or rounded as the tariff has it, gross = net + tax; of revenue and
-    credits negative. tax_rate: 0.23 is 23 %.
+    start_us, end_us: the part of time that it bills. component: the component's id; title: what people read. period: of
+    a schedule or a tier ("FV", "up to 100 kWh"), None where there is none; period_title: what people read of it.
+    quantity in `unit` (kWh, days, months, kW, kVA·days, bills). unit_price: before tax, in currency per `price_unit`;
+    None where there is no single one. net, tax, gross: amounts in currency, exact or rounded as the tariff has it,
+    gross = net + tax; of revenue and credits negative. tax_rate: 0.23 is 23 %.
     """
 
     start_us: int

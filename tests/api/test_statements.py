@@ -205,3 +205,26 @@ def test_as_of_tells_what_a_register_showed_before_a_correction(api: Api) -> Non
     home.write(at=at[-1:], value=[115.0])
     assert statement(home, "2025-05-01", "2025-05-02")["import_kwh"] == 15
     assert statement(home, "2025-05-01", "2025-05-02", as_of=moment) == before
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2025-10-20T10:07:30+01:00", "2025-10-27T03:00:00Z"),
+        ("2025-10-26", "2025-10-27"),
+        ("2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z"),
+        ("2025-10-06", "2026-10-06"),
+    ],
+)
+@pytest.mark.parametrize("form", ["html", "pdf", "json"])
+def test_a_statement_of_any_time_can_be_shown(lisbon: Home, start: str, end: str, form: str) -> None:
+    answer = lisbon.api.get(f"{lisbon.path}/statement", {"start": start, "end": end, "format": form})
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_home_where_a_day_was_left_out_has_its_statement_as_a_page(api: Api) -> None:
+    home = Home(api, timezone="Pacific/Apia")
+    body = {"contracts": [{"tariff": "gb-go", "from": "2011-01-01"}]}
+    assert api.call("PUT", f"{home.path}/contracts", json=body).status_code in (200, 201, 400)
+    answer = api.get(f"{home.path}/statement", {"start": "2011-12-28", "end": "2012-01-02", "format": "html"})
+    assert answer.status_code in (200, 404), answer.text
