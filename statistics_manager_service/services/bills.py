@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.spans import midnight_us
 from statistics_manager_service.core.units import QUARTER_US
-from statistics_manager_service.errors import NotFound
+from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.as_known import as_known
 from statistics_manager_service.services.billing_periods import billing_periods, one_period
 from statistics_manager_service.services.contracts import Contract, contracts_of
@@ -112,6 +112,7 @@ class Bills:
         first_us, last_us = periods[0].whole_start_us, periods[-1].whole_end_us
         first_us, last_us = needed_span(self._terms(view, contracts, first_us, last_us, wanted.until_us), periods)
         terms = self._terms(view, contracts, first_us, last_us, wanted.until_us)
+        _refuse_several_currencies(terms)
         inside = (max(wanted.start_us, periods[0].start_us), min(wanted.end_us, periods[-1].end_us))
         return self._plan(view, terms, periods, (first_us, last_us), wanted), gaps_of(terms, *inside)
 
@@ -181,6 +182,16 @@ class Bills:
             return found.values, found.known
 
         return read
+
+
+def _refuse_several_currencies(terms: Sequence[Term]) -> None:
+    """Raises BadInput where a sum would be of several currencies."""
+    currencies = dict.fromkeys(one.tariff.currency for one in terms)
+    if len(currencies) > 1:
+        why = (
+            f"in this time, the household has contracts in {' and '.join(currencies)}; ask for the times of each alone"
+        )
+        raise BadInput.of([Fault("start", why)])
 
 
 def gaps_of(terms: Sequence[Term], start_us: int, end_us: int) -> list[tuple[int, int]]:

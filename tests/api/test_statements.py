@@ -228,3 +228,18 @@ def test_a_home_where_a_day_was_left_out_has_its_statement_as_a_page(api: Api) -
     assert api.call("PUT", f"{home.path}/contracts", json=body).status_code in (200, 201, 400)
     answer = api.get(f"{home.path}/statement", {"start": "2011-12-28", "end": "2012-01-02", "format": "html"})
     assert answer.status_code in (200, 404), answer.text
+
+
+def test_money_of_several_currencies_is_never_added_up(api: Api) -> None:
+    home = Home(api, timezone="UTC")
+    home.post(quarters("2025-05-01T00:00:00+00:00", 192))
+    body = {
+        "contracts": [
+            {"tariff": "gb-go", "from": "2025-01-01", "to": "2025-05-02"},
+            {"tariff": "de-standard", "from": "2025-05-02"},
+        ]
+    }
+    assert api.call("PUT", f"{home.path}/contracts", json=body).status_code in (200, 201)
+    told = expect_error(api.get(f"{home.path}/statement", {"start": "2025-05-01", "end": "2025-05-03"}), 400)
+    assert "GBP and EUR" in told["error"]
+    assert statement(home, "2025-05-01", "2025-05-02", single="true")["currency"] == "GBP"
