@@ -46,9 +46,9 @@ _EXAMPLE: Final = {
     "household": "home1",
     "timezone": "Europe/Lisbon",
     "currency": "EUR",
-    "start": "2024-05-10T00:00:00Z",
-    "end": "2024-05-11T00:00:00Z",
-    "months": [{"start": "2024-05-10T00:00:00Z", "end": "2024-05-11T00:00:00Z"}],
+    "start": "2024-05-10T00:00:00+01:00",
+    "end": "2024-05-11T00:00:00+01:00",
+    "months": [{"start": "2024-05-10T00:00:00+01:00", "end": "2024-05-11T00:00:00+01:00"}],
     "scenarios": [{"id": "as_metered", "label": "As metered", "why_not": None}],
     "present": None,
     "candidates": [

@@ -16,6 +16,7 @@ from statistics_manager_service.services.contracts import Moment
 
 MOST_LINES: Final = 200
 _LARGEST: Final = 10**9
+_LONGEST: Final = 40
 _MOST_DECIMALS: Final = 12
 _SMALLEST: Final = Decimal(1).scaleb(-_MOST_DECIMALS)
 _FIGURES: Final = ("quantity", "unit_price", "net", "tax", "gross")
@@ -29,7 +30,8 @@ def _figure(told: Any) -> Decimal:
     try:
         if isinstance(told, bool) or not isinstance(told, int | float | Decimal | str):
             raise ValueError
-        number = Decimal(str(told)[:40])
+        text = str(told)
+        number = Decimal(text if len(text) <= _LONGEST else "NaN")
         if not number.is_finite() or abs(number) > _LARGEST:
             raise ValueError
     except (ValueError, InvalidOperation):
