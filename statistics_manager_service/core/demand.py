@@ -1,38 +1,29 @@
-"""Measured demand: the greatest mean powers of a month, as demand charges choose them."""
+"""Measured demand: the greatest mean powers of a time, as demand charges choose them."""
 
 from __future__ import annotations
 
-from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from statistics_manager_service.core.readings import Int64
 
+#: Of what does not count.
+NOT_COUNTED = -1
 
-def greatest(energy_milliwh: Int64, weight: Int64, distinct: Int64 | None, n: int) -> list[int]:
-    """The places of the n greatest weighted demands, greatest first; of equal ones the earlier counts.
 
-    energy_milliwh, weight: (d,) int64, of intervals; those without weight do not count. distinct: (d,) int64, day or
-    week of each interval where no two may be of the same; None: any.
+def greatest(value: NDArray[Any], starts: Int64 | None, n: int) -> NDArray[Any]:
+    """The n greatest demands of homes, (h, ≤n), greatest first; NOT_COUNTED where there are fewer.
+
+    value: (h, d) of intervals, NOT_COUNTED where they do not count, int64 or Python's integers. starts: (g,) int64, the
+    first interval of each day or week of which no two may be chosen; None: any.
     """
-    value = energy_milliwh * weight
-    counts = np.flatnonzero(weight > 0)
-    order = counts[np.argsort(-value[counts], kind="stable")]
-    if distinct is None:
-        return [int(one) for one in order[:n]]
-    chosen: list[int] = []
-    seen: set[int] = set()
-    for place in order.tolist():
-        if int(distinct[place]) not in seen:
-            seen.add(int(distinct[place]))
-            chosen.append(place)
-            if len(chosen) == n:
-                break
-    return chosen
-
-
-def aggregate(values: list[Fraction], how: str) -> Fraction:
-    """The mean or the greatest of some demands; 0 of none."""
-    if not values:
-        return Fraction(0)
-    return max(values) if how == "max" else sum(values, Fraction(0)) / len(values)
+    if not value.shape[-1]:
+        return value
+    if starts is not None:
+        value = np.maximum.reduceat(value, starts, axis=-1)
+    if n == 1:
+        one: NDArray[Any] = value.max(axis=-1, keepdims=True)
+        return one
+    return np.sort(value, axis=-1)[..., : -n - 1 : -1]

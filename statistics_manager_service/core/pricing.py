@@ -27,6 +27,11 @@ def net(import_milliwh: Int64, export_milliwh: Int64, starts: Int64) -> tuple[In
     if len(starts) == import_milliwh.shape[-1]:
         balance = import_milliwh - export_milliwh
         return np.maximum(balance, 0), np.maximum(-balance, 0)
+    longest = int(np.diff(starts, append=import_milliwh.shape[-1]).max())
+    is_wide = max(_bound(import_milliwh), _bound(export_milliwh)) * longest > _MOST
+    if is_wide and import_milliwh.dtype != object:  # sums would be too large for int64
+        wide = net(import_milliwh.astype(object), export_milliwh.astype(object), starts)
+        return wide[0].astype(np.int64), wide[1].astype(np.int64)
     imported = np.add.reduceat(import_milliwh, starts, axis=-1)
     exported = np.add.reduceat(export_milliwh, starts, axis=-1)
     balance = imported - exported
@@ -57,7 +62,7 @@ def _in_proportion(flow: Int64, whole: Int64, left: Int64, starts: Int64) -> Int
     within = running - before
     whole_each, left_each = (np.repeat(one, lengths, -1) for one in (np.maximum(whole, 1), left))
     most = int(within.max(initial=0)) * int(left.max(initial=0))
-    if most > _MOST:
+    if most > _MOST and flow.dtype != object:
         shares = (within.astype(object) * left_each // whole_each).astype(np.int64)
     else:
         shares = within * left_each // whole_each

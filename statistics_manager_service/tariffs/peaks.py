@@ -6,32 +6,29 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from statistics_manager_service.core.demand import aggregate, greatest
+from statistics_manager_service.core.decimals import Decimals, decimals_of
+from statistics_manager_service.core.demand import NOT_COUNTED, greatest
+from statistics_manager_service.core.ratios import ONE, ZERO, Ratio, Truth, Whole, choose, columns, total
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.schedules import wall_us
-from statistics_manager_service.core.spans import midnight_us, month_shares, months_later
+from statistics_manager_service.core.spans import intervals, midnight_us, month_shares, months_later
 from statistics_manager_service.core.units import MILLIWH_PER_KWH, QUARTER_US, US_PER_DAY, US_PER_HOUR
+from statistics_manager_service.tariffs.amounts import Amount
 from statistics_manager_service.tariffs.document import Peak
-from statistics_manager_service.tariffs.energy import Amount
 from statistics_manager_service.tariffs.quantities import MONTHS_PER_YEAR
 from statistics_manager_service.tariffs.resolving import number
-from statistics_manager_service.tariffs.terms import Segment, Term
+from statistics_manager_service.tariffs.terms import Segment, Stretch
+from statistics_manager_service.tariffs.usage import Flows
 
 QUARTERS: Final = {"PT15M": 1, "PT30M": 2, "PT1H": 4}
-_WEIGHT_SCALE: Final = 10**6
 _DAYS_PER_WEEK: Final = 7
 _MONDAY: Final = 4  # 1970-01-05, counted in days
-
-
-class Demand(NamedTuple):
-    """A demand that counts: when its interval begins, and its mean power, weighted, in kW."""
-
-    at_us: int
-    kw: Fraction
+_MOST: Final = 2**63 - 1
 
 
 def first_month_needed(peak: Peak, month: date) -> date:
@@ -39,93 +36,124 @@ def first_month_needed(peak: Peak, month: date) -> date:
     return months_later(month, 1 - peak.window.months)
 
 
-def demands_of(
-    peak: Peak, term: Term, energy_milliwh: Int64, edges_us: Int64, begin_us: int, end_us: int
-) -> list[Demand]:
-    """The demands of a time that may count, weighted: the greatest ones, greatest first.
+class PeakPrice:
+    """A demand charge over a stretch of a contract, ready to price any home's demands."""
 
-    energy_milliwh: (m,) int64 over pieces of time with edges_us, (m+1,).
-    """
-    first, last = np.searchsorted(edges_us, (max(begin_us, int(edges_us[0])), min(end_us, int(edges_us[-1])))).tolist()
-    if first >= last:
-        return []
-    length_us = QUARTERS[peak.interval] * QUARTER_US
-    interval = edges_us[first:last] // length_us
-    starts = np.flatnonzero(np.diff(interval, prepend=-1))
-    energy = np.add.reduceat(energy_milliwh[first:last], starts)
-    at_us = interval[starts] * length_us
-    weight = _weights(peak, term, at_us)
-    days = _civil_days(term, at_us)
-    distinct = {"none": None, "day": days, "week": (days - _MONDAY) // _DAYS_PER_WEEK}[peak.select.distinct]
-    places = greatest(energy, weight, distinct, peak.select.n)
-    per_hour = Fraction(US_PER_HOUR, length_us)
-    return [
-        Demand(
-            int(at_us[i]),
-            Fraction(int(energy[i]), MILLIWH_PER_KWH) * per_hour * Fraction(int(weight[i]), _WEIGHT_SCALE),
-        )
-        for i in places
-    ]
+    def __init__(self, peak: Peak, stretch: Stretch, edges_us: Int64) -> None:
+        self.component = peak
+        self._stretch, self._term = stretch, stretch.term
+        self._zone = stretch.term.tariff.time_zone
+        length_us = QUARTERS[peak.interval] * QUARTER_US
+        self._starts = intervals(self._zone, edges_us[:-1], length_us)
+        self._at_us = edges_us[self._starts]
+        self._days = wall_us(self._zone, self._at_us) // US_PER_DAY
+        self._weight = self._weights()
+        self._counts: NDArray[np.bool_] = self._weight.units > 0
+        self._per_hour = US_PER_HOUR // length_us
 
-
-def _weights(peak: Peak, term: Term, at_us: Int64) -> Int64:
-    """How much each interval counts, in millionths."""
-    weight = np.full(len(at_us), _WEIGHT_SCALE, np.int64)
-    if peak.schedule is not None:
-        clockwork, first = term.inforce.clockwork, int(at_us[0]) // QUARTER_US
-        label = clockwork.labels(peak.schedule, first, int(at_us[-1]) // QUARTER_US - first + 1)
-        told = peak.weights or {}
-        by_label = [int(told.get(name, Decimal(0)) * _WEIGHT_SCALE) for name in clockwork.periods(peak.schedule)]
-        weight = np.array([*by_label, 0], np.int64)[label[at_us // QUARTER_US - first]]
-    if peak.monthly_weights is not None:
-        days = _civil_days(term, at_us).astype("datetime64[D]")
-        month = days.astype("datetime64[M]").astype(np.int64) % MONTHS_PER_YEAR
-        monthly = np.array([int(one * _WEIGHT_SCALE) for one in peak.monthly_weights], np.int64)
-        weight = weight * monthly[month] // _WEIGHT_SCALE
-    return weight
-
-
-def _civil_days(term: Term, at_us: Int64) -> Int64:
-    """The civil day (since 1970-01-01) of each instant, by the tariff's zone."""
-    days: Int64 = wall_us(term.tariff.time_zone, at_us) // US_PER_DAY
-    return days
-
-
-def month_demand(peak: Peak, term: Term, energy_milliwh: Int64, edges_us: Int64, month: date) -> Fraction | None:
-    """The demand by which a month is charged, in kW: of the months of the window in which anything is known."""
-    zone = term.tariff.time_zone
-    months = [months_later(month, -back) for back in range(peak.window.months)]
-    found: list[list[Demand]] = []
-    for one in months:
-        end_us = midnight_us(zone, months_later(one, 1))
-        if end_us <= edges_us[0]:
-            break
-        found.append(demands_of(peak, term, energy_milliwh, edges_us, midnight_us(zone, one), end_us))
-    if peak.window.then == "select":
-        every = sorted((one for some in found for one in some), key=lambda one: -one.kw)
-        chosen = [one.kw for one in every[: peak.select.n]]
-        return max(aggregate(chosen, peak.aggregate), Fraction(peak.floor_kw)) if chosen else None
-    floor = Fraction(peak.floor_kw)
-    monthly = [max(aggregate([one.kw for one in some], peak.aggregate), floor) for some in found if some]
-    return aggregate(monthly, peak.window.then) if monthly else None
-
-
-def peak_amounts(peak: Peak, term: Term, segment: Segment, energy_milliwh: Int64, edges_us: Int64) -> Iterator[Amount]:
-    """What a demand charge comes to in a segment, month by month, each by the share of the month."""
-    for share in month_shares(term.tariff.time_zone, segment.start_us, segment.end_us):
-        demand = month_demand(peak, term, energy_milliwh, edges_us, share.begin)
-        if demand is None:
-            continue
-        label = share.begin.isoformat()[:7]
-        if peak.price is not None:
-            price = Fraction(number(peak.price, term.parameters, segment.on))
-            monthly = price / MONTHS_PER_YEAR if peak.per == "year" else price
-            yield Amount(
-                segment, label, demand * share.share, "kW·months", monthly, "kW·month", demand * share.share * monthly
+    def _weights(self) -> Decimals:
+        """How much each interval counts, (d,)."""
+        peak, quarters = self.component, self._at_us // QUARTER_US
+        weight = Decimals(np.ones(len(quarters), np.int64), 0)
+        if peak.schedule is not None:
+            clockwork, first = self._term.inforce.clockwork, int(quarters[0])
+            label = clockwork.labels(peak.schedule, first, int(quarters[-1]) - first + 1)[quarters - first]
+            told = peak.weights or {}
+            by_label = decimals_of(
+                [*(told.get(name, Decimal(0)) for name in clockwork.periods(peak.schedule)), Decimal(0)]
             )
-            continue
-        band = next(one for one in peak.bands or () if one.upto_kw is None or demand <= one.upto_kw)
-        yield Amount(
-            segment, f"{label}, {float(demand):.2f} kW", share.share, "months", Fraction(band.price), "month",
-            share.share * Fraction(band.price),
-        )  # fmt: skip
+            weight = weight * Decimals(by_label.units[label], by_label.places)
+        if peak.monthly_weights is not None:
+            monthly = decimals_of(peak.monthly_weights)
+            month = self._days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % MONTHS_PER_YEAR
+            weight = weight * Decimals(monthly.units[month], monthly.places)
+        return weight
+
+    def _values(self, flows: Flows) -> NDArray[Any]:
+        """The weighted energy of each interval of each home, (h, d); NOT_COUNTED where it does not count."""
+        energy = np.add.reduceat(flows.of(self.component.flow), self._starts, axis=-1)
+        counts = self._counts
+        if flows.known is not None:
+            counts = counts & np.logical_or.reduceat(flows.known, self._starts)
+        value = (Decimals(energy.reshape(-1), 0) * Decimals(np.tile(self._weight.units, len(energy)), 0)).units
+        return np.where(counts, value.reshape(energy.shape), NOT_COUNTED)
+
+    def amounts(self, flows: Flows) -> Iterator[Amount]:
+        """What homes' demands come to in each segment, month by month, each by the share of the month."""
+        values = self._values(flows)
+        known: dict[date, tuple[Truth, Ratio]] = {}
+        for segment in self._stretch.segments:
+            for share in month_shares(self._zone, segment.start_us, segment.end_us):
+                if share.begin not in known:
+                    known[share.begin] = self._demand(values, share.begin)
+                is_any, kw = known[share.begin]
+                if is_any is False:
+                    continue
+                yield self._amount(segment, share.begin, Ratio.of(share.share), kw, is_any)
+
+    def _amount(self, segment: Segment, month: date, share: Ratio, kw: Ratio, is_any: Truth) -> Amount:
+        peak, label = self.component, month.isoformat()[:7]
+        if peak.price is not None:
+            price = Fraction(number(peak.price, self._term.parameters, segment.on))
+            monthly = price / MONTHS_PER_YEAR if peak.per == "year" else price
+            count = kw * share
+            return Amount(segment, label, count, "kW·months", monthly, "kW·month", count * Ratio.of(monthly))
+        bands = peak.bands or []
+        amount = Ratio.of(bands[-1].price)
+        for band in reversed(bands[:-1]):
+            amount = choose(kw <= Ratio.of(band.upto_kw or Decimal(0)), Ratio.of(band.price), amount)
+        if is_any is True:
+            label = f"{label}, {float(kw.fraction):.2f} kW"
+            return Amount(segment, label, share, "months", amount.fraction, "month", amount * share)
+        return Amount(segment, label, share, "months", None, "month", choose(is_any, amount, ZERO) * share)
+
+    def _demand(self, values: NDArray[Any], month: date) -> tuple[Truth, Ratio]:
+        """The demand by which a month is charged, in kW, of the months of the window in which anything is known; and
+        whether anything is."""
+        peak = self.component
+        months = [months_later(month, -back) for back in range(peak.window.months)]
+        floor = Ratio.of(peak.floor_kw)
+        if peak.window.then == "select":
+            count, kw = self._chosen(values, months[-1], months_later(month, 1))
+            return _is_some(count), choose(count <= ZERO, ZERO, kw.greatest(floor))
+        found: list[tuple[Ratio, Ratio]] = []
+        for one in months:
+            count, kw = self._chosen(values, one, months_later(one, 1))
+            is_any = count >= ONE
+            found.append((choose(is_any, ONE, ZERO), choose(is_any, kw.greatest(floor), ZERO)))
+        counted = total(one for one, _ in found)
+        if peak.window.then == "max":
+            greatest_kw = found[0][1]
+            for _, kw in found[1:]:
+                greatest_kw = greatest_kw.greatest(kw)
+            return _is_some(counted), greatest_kw
+        return _is_some(counted), total(kw for _, kw in found).over(counted)
+
+    def _chosen(self, values: NDArray[Any], begin: date, end: date) -> tuple[Ratio, Ratio]:
+        """The demands chosen of a time: how many there are, and their mean or the greatest in kW."""
+        first, last = np.searchsorted(
+            self._at_us, (midnight_us(self._zone, begin), midnight_us(self._zone, end))
+        ).tolist()
+        part = values[:, first:last]
+        if first == last:
+            return ZERO, ZERO
+        distinct = self.component.select.distinct
+        starts = None
+        if distinct != "none":
+            days = self._days[first:last]
+            key = days if distinct == "day" else (days - _MONDAY) // _DAYS_PER_WEEK
+            starts = np.flatnonzero(np.diff(key, prepend=key[0] - 1))
+        top = greatest(part, starts, self.component.select.n)
+        is_chosen = top != NOT_COUNTED
+        count = Ratio(columns(is_chosen.sum(axis=-1, keepdims=True))[0])
+        top = np.where(is_chosen, top, 0)
+        if self.component.aggregate == "max":
+            return count, self._kw(columns(top[:, :1])[0])
+        return count, self._kw(columns(top.astype(object).sum(axis=-1, keepdims=True))[0]).over(count)
+
+    def _kw(self, value: Whole) -> Ratio:
+        return Ratio(value * self._per_hour, MILLIWH_PER_KWH * 10**self._weight.places)
+
+
+def _is_some(count: Ratio) -> Truth:
+    return count >= ONE

@@ -9,6 +9,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+import numpy as np
+
+from statistics_manager_service.core.ratios import ONE, Ratio, Whole, chosen
+from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.tariffs.document import Tax
 from statistics_manager_service.tariffs.resolving import Parameters, holds, number
 from statistics_manager_service.tariffs.terms import Segment, Stretch
@@ -33,27 +37,34 @@ class TaxRule:
     shares: Mapping[str, Decimal] | None = None
     whole_kwh: bool = False
 
-    def parts(self, segment: Segment, billed_kwh: Fraction) -> list[tuple[Fraction, Fraction]]:
-        """How an amount is taxed: shares and their rates. billed_kwh: all that is billed in the segment."""
-        return self._parts(self._limit(segment), billed_kwh)
+    @property
+    def whole(self) -> list[tuple[Ratio, Fraction]]:
+        """Everything at the one rate."""
+        return [(ONE, self.rate)]
 
-    def parts_of_period(
-        self, segment: Segment, period: str | None, period_kwh: Fraction
-    ) -> list[tuple[Fraction, Fraction]]:
-        """The same by fixed shares of the periods of a schedule. period_kwh: what is billed in the period."""
-        share = Fraction((self.shares or {}).get(period or "", 0))
-        return self._parts(self._limit(segment) * share, period_kwh)
+    def share_of(self, period: str | None) -> Ratio:
+        """The share of the threshold that a period has, where shares are fixed."""
+        return Ratio.of((self.shares or {})[period or ""])
 
-    def _limit(self, segment: Segment) -> Fraction:
-        """The threshold of a segment, in kWh."""
+    def limit(self, segment: Segment) -> Ratio:
+        """The threshold of a segment, in milliwatt-hours."""
         limit = self.kwh * segment.days / self.per_days
-        return Fraction((limit + _HALF).__floor__()) if self.whole_kwh else limit
+        return Ratio.of((Fraction((limit + _HALF).__floor__()) if self.whole_kwh else limit) * MILLIWH_PER_KWH)
 
-    def _parts(self, limit: Fraction, whole: Fraction) -> list[tuple[Fraction, Fraction]]:
-        if self.below is None:
-            return [(Fraction(1), self.rate)]
-        share = min(Fraction(1), limit / whole) if whole > 0 else Fraction(1)
-        return [one for one in ((share, self.below), (1 - share, self.rate)) if one[0] > 0]
+    def parts(self, limit: Ratio, billed: Whole) -> list[tuple[Ratio, Fraction]]:
+        """How an amount is taxed: shares and their rates. limit: up to how much energy the lower rate holds; billed: of
+        how much."""
+        below = self.rate if self.below is None else self.below
+        n, d = limit.n, limit.d * billed
+        if isinstance(d, np.ndarray):
+            is_below = d <= n
+            d = chosen(d > 0, d, 1)
+            n = chosen(is_below, d, n)
+            return [(Ratio(n, d), below), (Ratio(d - n, d), self.rate)]
+        if d <= n:
+            return [(ONE, below)]
+        above = (Ratio(d - n, d), self.rate)
+        return [(Ratio(n, d), below), above] if n else [above]
 
 
 UNTAXED: Final = TaxRule("", Fraction(0))
