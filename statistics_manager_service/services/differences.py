@@ -6,7 +6,7 @@ the other costs in the same hours stands beside it, whatever its own periods are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -92,13 +92,14 @@ Labels = Callable[[int, int], NDArray[np.int8]]
 @dataclass(frozen=True, slots=True)
 class _Periods:
     names: tuple[str, ...]
+    titles: Mapping[str, str]
     labels: Labels | None
     zone: str
 
 
 def differences_of(one: tuple[Billed, Statement], other: tuple[Billed, Statement]) -> Difference:
     """How one bill differs from another of the same energy and time."""
-    periods = _periods(one[0]) or _periods(other[0]) or _Periods((), None, "UTC")
+    periods = _periods(one[0]) or _periods(other[0]) or _Periods((), {}, None, "UTC")
     sides = [_amounts(billed, periods) for billed, _ in (one, other)]
     for (_, statement), amounts in zip((one, other), sides, strict=True):
         rest = statement.gross - sum((amount for amount, _ in amounts.values()), Fraction(0))
@@ -138,7 +139,8 @@ def _periods(billed: Billed) -> _Periods | None:
             def labels(first: int, count: int, name: str = schedule, of: Term = term) -> NDArray[np.int8]:
                 return of.inforce.clockwork.labels(name, first, count)
 
-            return _Periods(clockwork.periods(schedule), labels, term.tariff.time_zone)
+            titles = term.tariff.calendars.titles
+            return _Periods(clockwork.periods(schedule), titles, labels, term.tariff.time_zone)
     return None
 
 
@@ -237,6 +239,7 @@ def _when(periods: _Periods, start_us: int, end_us: int) -> dict[str, str]:
         mine = at_night[label == i]
         share = float(mine.mean()) if len(mine) else 0.5
         where = " at night" if share >= _MOSTLY else " by day" if share <= 1 - _MOSTLY else ""
-        is_said = name.casefold() in where.split()
-        found[name] = f"energy{where}" if is_said else f"energy{where} ({name})" if where else f"energy in {name}"
+        title = periods.titles.get(name, name)
+        is_said = title.casefold() in where.split()
+        found[name] = f"energy{where}" if is_said else f"energy{where} ({title})" if where else f"energy in {title}"
     return found

@@ -108,7 +108,10 @@ def _has_name(group: Group, line: InvoiceLine) -> bool:
     def same(told: str | None, ours: str | None) -> bool:
         return told is None or (ours or "").casefold() == told.strip().casefold()
 
-    return all(same(line.component, one.component) and same(line.period, one.period) for one in group.lines)
+    return all(
+        same(line.component, one.component) and (same(line.period, one.period) or same(line.period, one.period_title))
+        for one in group.lines
+    )
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------
@@ -265,7 +268,9 @@ def _meanings(label: str, every: frozenset[str]) -> list[frozenset[str]]:
 
 
 def _words_of(group: Group) -> frozenset[str]:
-    text = " ".join(f"{one.component} {one.title} {one.period or ''} {one.kind}" for one in group.lines)
+    text = " ".join(
+        f"{one.component} {one.title} {one.period or ''} {one.period_title or ''} {one.kind}" for one in group.lines
+    )
     return frozenset(_WORD.findall(_plain(text.replace("_", " "))))
 
 

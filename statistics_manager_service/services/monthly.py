@@ -29,12 +29,13 @@ Months = tuple[Sums, ...]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The lines of one component and period of its schedule together. unit_price: net, the mean; None without any."""
+    """The lines of one component and period of its schedule together. period_title: what people read of it."""
 
     kind: str
     component: str
     title: str
     period: str | None
+    period_title: str | None
     unit: str
     quantity: Fraction
     sums: Sums
@@ -48,11 +49,11 @@ class Group:
 def groups_of(statement: Statement) -> tuple[Group, ...]:
     """The lines of all billing periods, those of one component and period of its schedule together, in the order of the
     bill. Of a demand charge all months stand together."""
-    sums: dict[tuple[str, str, str, str | None, str], list[Fraction]] = {}
+    sums: dict[tuple[str, str, str, str | None, str | None, str], list[Fraction]] = {}
     for period in statement.periods:
         for line in period.lines:
-            label = None if line.kind == PEAK else line.period
-            key = (line.kind, line.component, line.title, label, line.unit)
+            label, title = (None, None) if line.kind == PEAK else (line.period, line.period_title)
+            key = (line.kind, line.component, line.title, label, title, line.unit)
             total = sums.setdefault(key, [Fraction(0)] * 4)
             for i, value in enumerate((line.quantity, line.net, line.tax, line.gross)):
                 total[i] += value

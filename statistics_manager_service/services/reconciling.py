@@ -75,7 +75,7 @@ class Pair:
         if self.theirs is not None:
             return self.theirs.label
         lines = () if self.ours is None else self.ours.lines
-        return ", ".join(dict.fromkeys(f"{one.title} {one.period}" if one.period else one.title for one in lines))
+        return ", ".join(dict.fromkeys(f"{one.title} {one.period_title or one.period or ''}".strip() for one in lines))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,16 @@ Parts = tuple[NDArray[Any], Fraction]
 
 def _parts(billed: Billed, line: Line, length_us: int) -> Parts | None:
     """A line's amount by interval: integers, and the amount that one of them is."""
+    if line.unit_price is None:
+        return None
+    exact = line.unit_price * line.quantity
     for segment, item in _items(billed, line):
         if isinstance(item.component, Energy):
-            return _of_energy(billed, segment, item, line, length_us)
+            sums = _of_energy(billed, segment, line, length_us)
+            whole = 0 if sums is None else int(sums.sum())
+            return (sums, exact / whole) if sums is not None and whole else None
         if line.unit in ("days", "months", "years"):
             intervals = max((line.end_us - line.start_us) // length_us, 1)
-            exact = sum((net for _, _, rate, net, _ in item.taxed if rate == Fraction(line.tax_rate)), Fraction(0))
             return np.ones(intervals, object), exact / intervals
     return None
 
@@ -56,7 +60,8 @@ def _items(billed: Billed, line: Line) -> Iterator[tuple[SegmentBill, Item]]:
                     yield one, item
 
 
-def _of_energy(billed: Billed, one: SegmentBill, item: Item, line: Line, length_us: int) -> Parts | None:
+def _of_energy(billed: Billed, one: SegmentBill, line: Line, length_us: int) -> NDArray[Any] | None:
+    """Energy times price by interval, in integers."""
     price, first = _price(billed, one, line.component)
     if price is None or price.linear is None:
         return None
@@ -70,17 +75,8 @@ def _of_energy(billed: Billed, one: SegmentBill, item: Item, line: Line, length_
     if price.linear.label is not None and line.period in price.linear.labels:
         weights = np.where(price.linear.label[part] == price.linear.labels.index(line.period), weights, 0)
     interval = billed.plan.edges_us[one.segment.first : one.segment.last] // length_us
-    sums = np.add.reduceat(weights, np.flatnonzero(np.diff(interval, prepend=-1)))
-    whole = int(sums.sum())
-    exact = sum(
-        (
-            net
-            for amount, _, rate, net, _ in item.taxed
-            if amount.label == line.period and rate == Fraction(line.tax_rate)
-        ),
-        Fraction(0),
-    )
-    return (sums, exact / whole) if whole else None
+    sums: NDArray[Any] = np.add.reduceat(weights, np.flatnonzero(np.diff(interval, prepend=-1)))
+    return sums
 
 
 def _price(billed: Billed, one: SegmentBill, component: str) -> tuple[EnergyPrice | None, int]:

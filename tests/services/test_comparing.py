@@ -15,6 +15,7 @@ from metered_homes import DAY_AND_NIGHT, Balance, Desk, by_clock, energy, standi
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.core.units import MILLIWH_PER_KWH, QUARTERS_PER_DAY
+from statistics_manager_service.demo import homes, price_series, readings
 from statistics_manager_service.errors import BadInput, NotFound
 from statistics_manager_service.services.comparing import Compared, Comparison, Result
 from statistics_manager_service.services.price_rows import PriceSeries, ToldPrice
@@ -316,6 +317,15 @@ def test_the_cheapest_is_the_best_and_the_lines_that_differ_say_why(flat: Desk) 
     assert not found.present_costs_less
 
 
+def test_periods_are_called_what_people_call_them(flat: Desk) -> None:
+    found = flat.compare("flat", "pt-btn-bi-horario")
+    assert found.why is not None
+    labels = {part.period: part.label for part in found.why.parts if part.what == "energy"}
+    assert labels == {"V": "energy at night (vazio)", "FV": "energy by day (fora de vazio)"}
+    titles = {(group.period, group.period_title) for group in result(found, "pt-btn-bi-horario").groups}
+    assert titles == {("V", "vazio"), ("FV", "fora de vazio"), (None, None)}
+
+
 def test_without_present_contracts_the_next_best_stands_beside_the_best(flat: Desk) -> None:
     found = flat.compare("flat", "two")
     assert found.present is None
@@ -525,6 +535,49 @@ def test_a_home_without_a_whole_month_has_to_name_the_time(desk: Desk, first: st
     with pytest.raises(BadInput, match="no whole month has readings"):
         desk.compare("flat", start=None, end=None)
     assert desk.compare("flat").best is not None
+
+
+# --- the homes of the demo --------------------------------------------------------------------------------------------
+
+DEMO_END = "2026-03-02"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, sqlite_template: pathlib.Path) -> Iterator[Desk]:
+    path = tmp_path_factory.mktemp("demo") / "statistics.sqlite3"
+    shutil.copyfile(sqlite_template, path)
+    found = Desk(f"sqlite:///{path}", DEMO_END)
+    recorder = bootstrap.recorder_of(found.store)
+    for one in price_series(us(DEMO_END)):
+        with found.store.writing() as view:
+            keep_prices(view, one.series, one.told, us(DEMO_END))
+    for home in homes(us(DEMO_END)):
+        bootstrap.households_of(found.store).put(home.id, home.settings)
+        found.contracts.put(home.id, {"contracts": home.contracts})
+        for piece in readings(home, us(DEMO_END)):
+            if piece.quantity.startswith("energy"):
+                recorder.record([piece])
+    yield found
+    found.store.close()
+
+
+@pytest.mark.parametrize("home", ["flat", "solarhouse", "azores"])
+def test_the_best_tariff_of_a_home_of_the_demo_is_named_and_why(demo: Desk, home: str) -> None:
+    found = demo.comparing.compare(home, {})
+    west = 3_600_000_000 if home == "azores" else 0
+    assert (found.start_us, found.end_us) == (us("2025-03-01") + west, us("2026-03-01") + west)
+    assert found.best is not None
+    assert found.best.gross == min(one.gross for one in found.candidates if one.gross is not None)
+    assert len([one for one in found.candidates if one.rank]) >= 6
+    assert found.against is found.present
+    assert found.sentence is not None
+    assert "than the present contracts: " in found.sentence
+    solar = home == "solarhouse"
+    assert (found.best.results["without_pv"] is not None, found.best.results["without_battery"] is not None) == (
+        solar, solar,
+    )  # fmt: skip
+    for one in filter(None, (found.best.results["without_pv"], found.best.results["without_battery"])):
+        assert one.statement.gross > found.best.gross, "the sun and the battery save money"
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
