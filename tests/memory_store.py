@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +17,13 @@ from statistics_manager_service.services.ports import (
     ProfileRow,
     Revision,
 )
+
+
+def _copied(held: Any) -> Any:
+    """What is held, kept from changes; the rows themselves do not change."""
+    if isinstance(held, dict):
+        return {key: _copied(one) for key, one in held.items()}
+    return list(held) if isinstance(held, list) else held
 
 
 class MemoryStore:
@@ -38,7 +44,7 @@ class MemoryStore:
 
     @contextmanager
     def writing(self) -> Iterator[MemoryStore]:
-        before = copy.deepcopy(self.__dict__)
+        before = _copied(self.__dict__)
         try:
             yield self
         except BaseException:

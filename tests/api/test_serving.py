@@ -15,11 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
+from forked import command
 from homes import BASE
 from servers import WAIT_S, RunningService, free_port
 
 from statistics_manager_service.bootstrap import served_app
 from statistics_manager_service.settings import Settings
+
+COMMAND = [sys.executable, "-m", "statistics_manager_service"]
 
 
 class LoggedService(RunningService):
@@ -32,9 +35,12 @@ class LoggedService(RunningService):
         self.log = folder / "log"
 
     def start(self) -> RunningService:
+        environment = {**os.environ, **self.settings}
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "statistics_manager_service"]
-            self.process = subprocess.Popen(command, env={**os.environ, **self.settings}, stderr=log)
+            if "WORKERS" in self.settings:  # as it is started everywhere
+                self.process = subprocess.Popen(COMMAND, env=environment, stderr=log)
+            else:
+                self.process = command("serve", environment=environment, err=log.fileno())
         wait_for(self.answers)
         return self
 
@@ -99,8 +105,7 @@ def test_a_port_that_is_taken_is_logged_as_a_line_of_json(tmp_path: pathlib.Path
         taken.bind(("127.0.0.1", port))
         taken.listen()
         service = LoggedService(tmp_path, PORT=str(port))
-        command = [sys.executable, "-m", "statistics_manager_service"]
-        done = subprocess.run(command, env={**os.environ, **service.settings}, capture_output=True, timeout=WAIT_S)
+        done = subprocess.run(COMMAND, env={**os.environ, **service.settings}, capture_output=True, timeout=WAIT_S)
     assert done.returncode != 0
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert "address already in use" in next(one for one in lines if one["event"] == "library_message")["message"]

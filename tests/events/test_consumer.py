@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import secrets
 import threading
 import time
@@ -21,7 +20,6 @@ from statistics_manager_service.events.kafka import EventConsumer, Link, Sender,
 from statistics_manager_service.services.event_rows import OutboxEvent
 from statistics_manager_service.services.events import new_event
 from statistics_manager_service.settings import Settings
-from statistics_manager_service.storage.migrate import migrate
 
 WAIT_S = 40
 GROUP = "tests"
@@ -43,9 +41,7 @@ def stepped(consumer: EventConsumer) -> bool:
 class Side:
     """Topics of a test's own, three partitions each, a store, and consumers of it."""
 
-    def __init__(self, kafka: KafkaServer, folder: pathlib.Path) -> None:
-        url = f"sqlite:///{folder / 'statistics.sqlite3'}"
-        migrate(url)
+    def __init__(self, kafka: KafkaServer, url: str) -> None:
         self.taking = Taking(url)
         settings = Settings(kafka_broker_endpoint=kafka.endpoint, kafka_topic_prefix=f"t{secrets.token_hex(4)}")
         self.topics = Topics.of(settings.kafka_topic_prefix)
@@ -92,8 +88,8 @@ class Side:
 
 
 @pytest.fixture
-def side(kafka: KafkaServer, tmp_path: pathlib.Path) -> Iterator[Side]:
-    made = Side(kafka, tmp_path)
+def side(kafka: KafkaServer, embedded_url: str) -> Iterator[Side]:
+    made = Side(kafka, embedded_url)
     yield made
     for one in made.consumers:
         one.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +32,6 @@ from statistics_manager_service.services.carbon_rows import Method
 from statistics_manager_service.services.fetching import Fetching
 from statistics_manager_service.services.intensities import Kept, ToldIntensity, intensity_quarters, keep
 from statistics_manager_service.storage.database import SqlStore
-from statistics_manager_service.storage.migrate import migrate
 
 SENTINEL, MAPS = "/data/inesctec/forecast/co2-intensity", "/v3/carbon-intensity/forecast"
 DAY = date(2024, 5, 10)
@@ -43,11 +41,9 @@ TTL_S = 3600.0
 
 
 @pytest.fixture
-def store(tmp_path: pathlib.Path) -> Iterator[SqlStore]:
+def store(embedded_url: str) -> Iterator[SqlStore]:
     """The embedded store."""
-    url = f"sqlite:///{tmp_path / 'statistics.sqlite3'}"
-    migrate(url)
-    made = open_store(url)
+    made = open_store(embedded_url)
     yield made
     made.close()
 
