@@ -245,7 +245,11 @@ OUTAGES: dict[str, Callable[[AccountServer], None]] = {
 }
 
 
-@pytest.mark.parametrize("outage", OUTAGES)
+@pytest.mark.parametrize(
+    ("database", "outage"),
+    [*(("sqlite", outage) for outage in OUTAGES), ("postgresql", "refuses connections")],
+    indirect=["database"],
+)
 def test_while_the_account_manager_fails_known_households_are_answered_and_unknown_ones_503(
     shared: Side, outage: str
 ) -> None:

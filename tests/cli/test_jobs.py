@@ -248,6 +248,7 @@ def test_a_job_that_can_not_post_says_so_for_each_household(
     assert run(database_url, "job", "post-measured", **settings).returncode == 0
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_large_fleet_is_posted_in_batches_and_a_declined_one_stops_no_other(
     database_url: str, server: UpstreamServer
 ) -> None:

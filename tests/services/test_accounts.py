@@ -24,6 +24,9 @@ from statistics_manager_service.storage.database import SqlStore
 
 TTL_S = 300.0
 FAULTS = ("truncated", "malformed", "wrong shape", "closed", "silent", "drip", "slow head", "garbage")
+EACH_FAULT = pytest.mark.parametrize(
+    ("database_url", "way"), [*(("sqlite", way) for way in FAULTS), ("postgresql", "closed")], indirect=["database_url"]
+)
 
 
 class Clock:
@@ -170,7 +173,7 @@ def test_two_processes_that_learn_the_same_household_at_once_make_one(
         assert sorted(one.id for one in view.households(None, 100)) == sorted(known)
 
 
-@pytest.mark.parametrize("way", FAULTS)
+@EACH_FAULT
 def test_each_fault_is_worth_a_retry_and_registers_nothing(
     store: SqlStore, server: AccountServer, accounts: Accounts, way: str
 ) -> None:
@@ -355,7 +358,7 @@ def test_a_household_that_the_account_manager_does_not_know_stays(
     assert get(store, "local") == here
 
 
-@pytest.mark.parametrize("way", FAULTS)
+@EACH_FAULT
 def test_a_fault_leaves_known_households_as_they_are_until_it_is_over(
     store: SqlStore, server: AccountServer, accounts: Accounts, way: str
 ) -> None:

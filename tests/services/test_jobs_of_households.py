@@ -25,6 +25,8 @@ from statistics_manager_service.storage.database import SqlStore
 
 NOON = "2024-05-10T12:00:00"
 FIRST = quarter("2024-05-10")
+#: For what takes many homes, and does not depend on the kind of the store.
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -129,6 +131,7 @@ def test_one_home_alone_may_be_named(store: SqlStore) -> None:
     assert [one.aggregate_id for one in events(store)] == ["home2"] * 3
 
 
+@ON_SQLITE
 def test_many_homes_are_asked_for_in_pages(store: SqlStore) -> None:
     for i in range(450):
         put_home(store, f"home{i:03d}", api_key=f"key{i}")
@@ -306,6 +309,7 @@ def test_a_day_on_which_the_clock_changes_is_posted_as_long_as_it_is(store: SqlS
     assert len(sink.posts[0]["home1"][0]) == quarters
 
 
+@ON_SQLITE
 def test_what_the_other_side_does_not_take_is_told_and_the_rest_is_posted(store: SqlStore) -> None:
     for i in range(450):
         put_home(store, f"home{i:03d}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from influx_server import Fault, InfluxServer, Point, breaks_off, cut, cut_unnoticed
+from influx_server import InfluxServer, Point, breaks_off, cut, cut_unnoticed
 from measured import Clock, open_store, put_home, us
 
 from statistics_manager_service import bootstrap
@@ -29,7 +28,6 @@ from statistics_manager_service.services.verifying import verify
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage import schema
 from statistics_manager_service.storage.database import SqlStore
-from statistics_manager_service.storage.migrate import migrate
 
 DAY = "2023-01-01"
 START_US = us(DAY)
@@ -44,11 +42,9 @@ def store(database_url: str) -> Iterator[SqlStore]:
 
 
 @pytest.fixture
-def small_store(tmp_path: pathlib.Path) -> Iterator[SqlStore]:
+def small_store(embedded_url: str) -> Iterator[SqlStore]:
     """For what does not depend on the kind of the store."""
-    url = f"sqlite:///{tmp_path / 'statistics.sqlite3'}"
-    migrate(url)
-    made = open_store(url)
+    made = open_store(embedded_url)
     yield made
     made.close()
 
@@ -172,15 +168,21 @@ def test_the_same_pull_again_finds_nothing_new(store: SqlStore, server: InfluxSe
     assert state(store, home) == before
 
 
-@pytest.mark.parametrize("fault", [cut(0.7), cut_unnoticed(0.7), breaks_off(0.7)], ids=["cut", "unnoticed", "error"])
-@pytest.mark.parametrize("page", [0, 1])
+FAULTS = {"cut": cut(0.7), "unnoticed": cut_unnoticed(0.7), "error": breaks_off(0.7)}
+
+
+@pytest.mark.parametrize(
+    ("database_url", "how", "page"),
+    [*(("sqlite", how, page) for how in FAULTS for page in (0, 1)), ("postgresql", "cut", 1)],
+    indirect=["database_url"],
+)
 def test_a_pull_that_was_cut_off_and_repeated_is_as_one_whole_pull(
-    store: SqlStore, server: InfluxServer, clock: Clock, fault: Fault, page: int
+    store: SqlStore, server: InfluxServer, clock: Clock, how: str, page: int
 ) -> None:
     broken, whole = (put_home(store, name, api_key=name, meter_id=f"{name} meter") for name in ("broken", "whole"))
     server.points = [*telemetry(3, "broken", "broken meter"), *telemetry(3, "whole", "whole meter")]
     made = puller(store, server, clock, rows_a_piece=150)
-    server.faults = [*[None] * page, fault]
+    server.faults = [*[None] * page, FAULTS[how]]
     first = Pulled()
     with pytest.raises(Unavailable):
         made.pull_range(broken, START_US, START_US + 3 * US_PER_DAY + 1, first)
@@ -510,14 +512,18 @@ def test_an_event_without_an_end_is_until_now(small_store: SqlStore, server: Inf
         assert windows(server) == (START_US, us("2023-02-01") + 1)
 
 
-@pytest.mark.parametrize("fault", [cut(0.7), cut_unnoticed(0.7), breaks_off(0.7)], ids=["cut", "unnoticed", "error"])
+@pytest.mark.parametrize(
+    ("database_url", "how"),
+    [*(("sqlite", how) for how in FAULTS), ("postgresql", "error")],
+    indirect=["database_url"],
+)
 def test_an_event_waits_where_influxdb_breaks_off_and_its_retry_makes_up_for_it(
-    store: SqlStore, server: InfluxServer, clock: Clock, fault: Fault
+    store: SqlStore, server: InfluxServer, clock: Clock, how: str
 ) -> None:
     home = put_home(store, api_key=KEY, meter_id=METER)
     other = put_home(store, "whole", api_key="key2", meter_id="meter2")
     server.points = [*telemetry(2), *telemetry(2, "key2", "meter2")]
-    server.faults = [None, fault]  # the first page is kept
+    server.faults = [None, FAULTS[how]]  # the first page is kept
     payload = {**ASKED, "end_date": "2023-01-03T00:00:00Z"}
     outcome, reason = tell(store, server, clock, payload)
     assert outcome is Outcome.WAITING
