@@ -6,6 +6,7 @@ as long as every result fits, else Python's integers, which are slower and never
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
@@ -80,12 +81,16 @@ def decimals_of(values: Sequence[Decimal]) -> Decimals:
 
 
 def exact_sum(values: Iterable[Fraction]) -> Fraction:
-    """The sum of fractions. Those of one denominator, as of amounts in cents, are added up as integers."""
-    sums: dict[int, int] = {}
+    """The sum of fractions, reduced once at the end: of amounts in cents it is one of integers."""
+    numerator, denominator = 0, 1
     for one in values:
-        denominator = one.denominator
-        sums[denominator] = sums.get(denominator, 0) + one.numerator
-    return sum((Fraction(numerator, denominator) for denominator, numerator in sums.items()), Fraction(0))
+        if one.denominator == denominator:
+            numerator += one.numerator
+            continue
+        common = math.lcm(denominator, one.denominator)
+        numerator = numerator * (common // denominator) + one.numerator * (common // one.denominator)
+        denominator = common
+    return Fraction(numerator, denominator)
 
 
 def constant(value: Decimal) -> Decimals:

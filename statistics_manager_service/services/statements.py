@@ -209,18 +209,18 @@ _NEGLIGIBLE = 0.0005
 
 
 def _of_long_rules(billed: Billed, period: BillingPeriod, now_us: int) -> Iterator[str]:
-    if period.whole_end_us <= now_us and billed.plan.edges_us[-1] <= now_us:
-        return
+    """Rules that need a time of which a part is still to come."""
     for term in billed.plan.terms:
         if term.start_us >= period.end_us or term.end_us <= period.start_us:
             continue
         if term.tariff.metering.netting == "P1Y" and billed.plan.edges_us[-1] > now_us:
             yield "import and export are netted over a year that is not over"
-        if any(isinstance(one, Peak) for one in term.components()) and period.end_us > now_us:
+        if period.whole_end_us <= now_us:
+            continue
+        components = term.components()
+        if any(isinstance(one, Peak) for one in components):
             yield "a greater demand may still come in this month"
-        if any(isinstance(one, Energy) and one.cap is not None for one in term.components()) and (
-            period.whole_end_us > now_us
-        ):
+        if any(isinstance(one, Energy) and one.cap is not None for one in components):
             yield "what is paid for export is capped at the end of the billing period"
 
 
