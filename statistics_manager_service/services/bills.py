@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.spans import midnight_us
-from statistics_manager_service.core.units import QUARTER_US
+from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY
 from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.as_known import as_known
 from statistics_manager_service.services.billing_periods import billing_periods, one_period
@@ -30,6 +30,8 @@ from statistics_manager_service.tariffs.terms import BillingPeriod, Term, cuts_o
 #: Plans that are remembered: of homes with the same contracts over the same time there is one.
 _MOST_PLANS: Final = 64
 _FAR_US: Final = 2**62
+#: Longer than any rule looks.
+_AROUND_US: Final = 4 * 366 * US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,12 @@ class Bills:
         else:
             periods = billing_periods(home.household, cycle, wanted.start_us, wanted.end_us, cut=wanted.cut)
         first_us, last_us = periods[0].whole_start_us, periods[-1].whole_end_us
-        first_us, last_us = needed_span(self._terms(view, contracts, first_us, last_us, wanted.until_us), periods)
+        # a contract may have begun long before: a year's netting, tiers by the year and peaks look back, and ahead
+        around = self._terms(view, contracts, first_us - _AROUND_US, last_us + _AROUND_US, wanted.until_us)
+        first_us, last_us = needed_span(around, periods)
         terms = self._terms(view, contracts, first_us, last_us, wanted.until_us)
-        _refuse_several_currencies(terms)
+        billing = [one for one in terms if one.start_us < periods[-1].end_us and one.end_us > periods[0].start_us]
+        _refuse_several_currencies(billing)
         inside = (max(wanted.start_us, periods[0].start_us), min(wanted.end_us, periods[-1].end_us))
         return self._plan(view, terms, periods, (first_us, last_us), wanted), gaps_of(terms, *inside)
 

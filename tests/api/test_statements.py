@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import secrets
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -243,3 +244,29 @@ def test_money_of_several_currencies_is_never_added_up(api: Api) -> None:
     told = expect_error(api.get(f"{home.path}/statement", {"start": "2025-05-01", "end": "2025-05-03"}), 400)
     assert "GBP and EUR" in told["error"]
     assert statement(home, "2025-05-01", "2025-05-02", single="true")["currency"] == "GBP"
+
+
+def test_a_netting_over_the_year_sees_the_export_of_other_bills(api: Api) -> None:
+    document = {
+        "currency": "EUR",
+        "time_zone": "UTC",
+        "valid": {"from": "2020-01-01"},
+        "metering": {"netting": "P1Y"},
+        "components": [
+            {"id": "energy", "kind": "energy", "price": "0.2"},
+            {"id": "surplus", "kind": "energy", "flow": "export", "price": "0.05"},
+        ],
+    }
+    name = f"netted-{secrets.token_hex(4)}"
+    assert api.call("PUT", f"/tariffs/{name}", json=document).status_code in (200, 201)
+    home = Home(api, timezone="UTC")
+    home.post(
+        quarters("2025-01-10T00:00:00+00:00", 96, itertools.cycle((0.5,)), quantity="energy_export"),
+        quarters("2025-04-10T00:00:00+00:00", 96, itertools.cycle((1.0,))),
+    )
+    body = {"contracts": [{"tariff": name, "from": "2024-01-01"}]}
+    assert api.call("PUT", f"{home.path}/contracts", json=body).status_code in (200, 201)
+    april = statement(home, "2025-04-01", "2025-05-01")
+    assert (april["import_kwh"], april["gross"]) == (48, Decimal("9.6"))
+    year = statement(home, "2025-01-01", "2026-01-01")
+    assert year["gross"] == Decimal("9.6")
