@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
@@ -34,6 +35,9 @@ from statistics_manager_service.tariffs.calendars import (
 
 _EPOCH: Final = date(1970, 1, 1)
 _WEEKDAY_OF_EPOCH: Final = _EPOCH.weekday()
+#: Years before and after one, of most of which a holiday of a fixed date is on the same date: not of all, as some
+#: countries have none on Sundays; and one that moves comes back to a date now and then.
+_YEARS_AROUND: Final = 7
 
 
 class Clockwork:
@@ -167,17 +171,10 @@ def _library_days(library: str, year: int) -> list[date]:
     names: Any = country_holidays(told.country, subdiv=told.subdivision, years=year, language="en_US")
     days = [day for day, name in names.items() if not any(one in name for one in told.exclude)]
     if told.only_fixed_dates:
-        others: Any = country_holidays(
-            told.country, subdiv=told.subdivision, years=[year - 1, year + 1, year + 2], language="en_US"
-        )
-        days = [
-            day
-            for day in days
-            if all(
-                any((one.month, one.day, one.year) == (day.month, day.day, other) for one in others)
-                for other in (year - 1, year + 1, year + 2)
-            )
-        ]
+        around = range(year - _YEARS_AROUND, year + _YEARS_AROUND + 1)
+        others: Any = country_holidays(told.country, subdiv=told.subdivision, years=around, language="en_US")
+        often = Counter((day.month, day.day) for day in others)
+        days = [day for day in days if 2 * often[day.month, day.day] > len(around)]
     return days
 
 

@@ -84,10 +84,12 @@ def milliwh(kwh: str | Decimal | Fraction | int) -> int:
 
 
 def energy(edges_us: Int64, zone: str, told: Told) -> Int64:
-    """Energies of pieces of time, (m,), from the quarter-hours that are told."""
+    """Energies of pieces of time, (m,), from the quarter-hours that are told; those outside are not looked at."""
     column = np.zeros(len(edges_us) - 1, np.int64)
     for when, kwh in told.items():
-        column[int(np.searchsorted(edges_us, at_us(zone, when), side="right")) - 1] += milliwh(kwh)
+        place = int(np.searchsorted(edges_us, at_us(zone, when), side="right")) - 1
+        if 0 <= place < len(column):
+            column[place] += milliwh(kwh)
     return column
 
 
