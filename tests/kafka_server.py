@@ -17,6 +17,8 @@ from servers import free_port
 VERSION = "3.9.1"
 BUILD = pathlib.Path(__file__).resolve().parent.parent / "build"
 WAIT_S = 60
+#: What a short life is not worth is left out: compiling much, and many threads that collect garbage.
+JAVA = ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _POM = """<project>
 <modelVersion>4.0.0</modelVersion><groupId>tests</groupId><artifactId>tests</artifactId><version>1</version>
 <dependencies>{dependencies}</dependencies></project>
@@ -95,11 +97,11 @@ class KafkaServer:
         return f"127.0.0.1:{self.port}"
 
     def _java(self, *arguments: str) -> None:
-        done = subprocess.run(["java", "-cp", self.jars, *arguments], capture_output=True, cwd=self.folder, check=False)
+        done = subprocess.run([*JAVA, "-cp", self.jars, *arguments], capture_output=True, cwd=self.folder, check=False)
         assert done.returncode == 0, done.stderr.decode()
 
     def start(self) -> KafkaServer:
-        command = ["java", "-Xmx512m", "-Xms128m", "-XX:TieredStopAtLevel=1", "-cp", self.jars, "kafka.Kafka"]
+        command = [*JAVA, "-Xmx512m", "-Xms128m", "-cp", self.jars, "kafka.Kafka"]
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
             [*command, str(self.properties)], stdout=log, stderr=log, cwd=self.folder, env={**os.environ}

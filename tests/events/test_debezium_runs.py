@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from kafka_server import VERSION, KafkaServer, NoKafka, artifacts
+from kafka_server import JAVA, VERSION, KafkaServer, NoKafka, artifacts
 from servers import PostgresServer, free_port
 from test_debezium import CONFIG
 from test_end_to_end import Home, System, eventually
@@ -48,14 +48,14 @@ class Connect:
             "offset.storage.file.filename": str(folder / "offsets"),
             "offset.flush.interval.ms": "1000",
             "listeners": f"HTTP://127.0.0.1:{free_port()}",
-            "plugin.discovery": "only_scan",
+            "plugin.discovery": "service_load",
             "config.providers": "env",
             "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
         }
         for name, told in (("worker", worker), ("connector", {"name": "outbox", **config})):
             lines = [f"{key}={value}".replace("\\", "\\\\") for key, value in told.items()]
             (folder / f"{name}.properties").write_text("\n".join(lines))
-        self.command = ["java", "-Xmx512m", "-cp", f"{jars}/*", "org.apache.kafka.connect.cli.ConnectStandalone"]
+        self.command = [*JAVA, "-Xmx512m", "-cp", f"{jars}/*", "org.apache.kafka.connect.cli.ConnectStandalone"]
         self.command += [str(folder / "worker.properties"), str(folder / "connector.properties")]
         self.folder = folder
 
