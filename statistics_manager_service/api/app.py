@@ -20,6 +20,7 @@ from statistics_manager_service.api import (
     forecasts,
     health,
     households,
+    live_costs,
     price_series,
     producers,
     readings,
@@ -82,6 +83,7 @@ def create_app(services: AppServices) -> Service:
     for router in (
         statistics.router,
         statements.router,
+        live_costs.router,
         comparing.router,
         reconciling.router,
         flexihome.router,

@@ -34,8 +34,11 @@ from statistics_manager_service.services.forecasting import Forecasts
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.jobs import Jobs
 from statistics_manager_service.services.keys import PublicKeys
+from statistics_manager_service.services.live_costs import LiveCosts
 from statistics_manager_service.services.ports import Store
+from statistics_manager_service.services.price_series import PriceColumns
 from statistics_manager_service.services.producing import Producers
+from statistics_manager_service.services.projecting import Projecting
 from statistics_manager_service.services.reconciling import Reconciling
 from statistics_manager_service.services.recording import Recorder
 from statistics_manager_service.services.statements import Statements
@@ -149,7 +152,8 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     accounts = Accounts(store, account_manager(settings), settings.account_ttl_s)
     refreshing = Workers([] if accounts.state is None else [Duty("accounts", accounts.refresh, accounts.rest_s)])
     tariffs = Tariffs(store, now_us)
-    bills = Bills(tariffs)
+    columns = PriceColumns()
+    bills = Bills(tariffs, columns)
     statements = Statements(store, bills, now_us)
     return AppServices(
         settings=settings,
@@ -162,6 +166,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
             store, now_us, Costs(bills, now_us), settings.max_households_per_query, settings.kept_answers_bytes
         ),
         statements=statements,
+        live_costs=LiveCosts(store, bills, statements, Projecting(columns), now_us),
         reconciling=Reconciling(store, bills, statements),
         comparing=Comparing(store, bills, tariffs, now_us),
         renderers=dict(RENDERERS),

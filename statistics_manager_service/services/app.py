@@ -13,6 +13,7 @@ from statistics_manager_service.services.carbon import CarbonForecasts
 from statistics_manager_service.services.comparing import Comparing
 from statistics_manager_service.services.contracts import Contracts
 from statistics_manager_service.services.households import Households
+from statistics_manager_service.services.live_costs import LiveCosts
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.producing import Producers
 from statistics_manager_service.services.reconciling import Reconciling
@@ -64,6 +65,7 @@ class AppServices:
     tariffs: Tariffs
     contracts: Contracts
     statements: Statements
+    live_costs: LiveCosts
     comparing: Comparing
     reconciling: Reconciling
     renderers: dict[str, Callable[[Statement], bytes]]

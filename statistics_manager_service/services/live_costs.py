@@ -15,7 +15,7 @@ from statistics_manager_service.core.civil import Calendar, GroupBy, instant_us
 from statistics_manager_service.core.grid import quarter_after, quarter_of
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.core.spans import civil_date, midnight_us
-from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY
+from statistics_manager_service.core.units import QUARTER_US, S_PER_MINUTE, US_PER_DAY, US_PER_S
 from statistics_manager_service.core.zones import EPOCH, MICROSECOND, offset_at_us
 from statistics_manager_service.services.bills import Billed, Bills, Wanted, gaps_of
 from statistics_manager_service.services.costing import Costs
@@ -36,6 +36,7 @@ _DAYS_PER_WEEK: Final = 7
 #: A bill of a time of which less is known says nothing to compare with.
 _KNOWN_SHARE: Final = 0.95
 _DECIMALS: Final = 9
+_MINUTE_US: Final = S_PER_MINUTE * US_PER_S
 _MOST_KEPT_BYTES: Final = 4 * 2**20
 _PAST_BILL_BYTES: Final = 300
 
@@ -105,20 +106,27 @@ class LiveCosts:
         self,
         store: Store,
         bills: Bills,
-        costs: Costs,
         statements: Statements,
         projecting: Projecting,
         now_us: Callable[[], int],
     ) -> None:
-        self._store, self._bills, self._costs, self._statements = store, bills, costs, statements
-        self._projecting, self._now_us, self._homes = projecting, now_us, Homes()
+        self._store, self._bills, self._statements, self._projecting = store, bills, statements, projecting
+        self._clock_us, self._homes = now_us, Homes()
+        self._costs = Costs(bills, self._now_us)
         self._past_bills: Remembered[PastBill] = Remembered(_MOST_KEPT_BYTES)
 
     def of(self, household_id: str) -> LiveCost:
-        """The cost of a household now. Raises NotFound, also where no contract holds in the running period."""
+        """The cost of a household now, to the minute: within one the answer stays the same while nothing is written.
+
+        Raises NotFound, also where no contract holds in the running period.
+        """
         with self._store.reading() as view:
             home = self._homes.of(view, household_id, known_state(view, household_id))
             return self._of(view, home, self._now_us())
+
+    def _now_us(self) -> int:
+        now_us = self._clock_us()
+        return now_us - now_us % _MINUTE_US
 
     def _of(self, view: ReadView, home: Home, now_us: int) -> LiveCost:
         household, zone = home.household, home.household.timezone

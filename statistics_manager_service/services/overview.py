@@ -19,13 +19,15 @@ _MEASURES = (
     "energy_self_consumption",
     "self_consumption_rate",
     "self_sufficiency_rate",
+    "cost_net",
 )
 
 
 def summary_of(asking: Asking, household: str) -> dict[str, Any]:
     """{"household", "timezone", "today": {"start", "end", "energy_import": {"value", "unit", "coverage"}, …}, …}.
 
-    Measures of which nothing is known are left out. Raises NotFound.
+    Measures of which nothing is known are left out, as is the cost of a time that contracts or prices do not cover.
+    Raises NotFound.
     """
     now = datetime.fromtimestamp(asking.now_us() / US_PER_S, UTC)
     zone = asking.timezone_of(household)

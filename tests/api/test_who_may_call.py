@@ -162,6 +162,7 @@ ROUTES: dict[str, Route] = {
     f"GET {BASE}/tariffs/{{tariff}}": Route(READ),
     f"PUT {BASE}/tariffs/{{tariff}}": Route(SERVICE, body=TARIFF),
     f"GET {BASE}/tariff-schema": Route(READ),
+    f"GET {BASE}/households/{{household}}/cost": Route(READ),
     f"GET {BASE}/households/{{household}}/statement": Route(READ, {"start": START, "end": END}),
     f"POST {BASE}/households/{{household}}/compare-tariffs": Route(READ, body=COMPARED),
     f"POST {BASE}/households/{{household}}/reconcile": Route(READ, body=INVOICE),

@@ -21,9 +21,9 @@ from statistics_manager_service.storage.database import SqlStore
 
 #: What of a day of the clock is taken: none at night, most in the evening, Wh a quarter-hour.
 DAY = [20] * 28 + [120] * 44 + [300] * 16 + [60] * 8
-NOW = "2025-03-11T14:07:30"
+NOW = "2025-03-11T14:07"
 #: What is fixed is spread evenly over the 743 hours of March: until NOW of its day.
-FIXED = 0.5 * 31 / 743 * (14 + 7.5 / 60)
+FIXED = 0.5 * 31 / 743 * (14 + 7 / 60)
 BEGIN, MARCH, APRIL = "2025-01-01", "2025-03-01", "2025-04-01"
 
 
@@ -71,7 +71,7 @@ def test_a_home_that_is_every_day_the_same_is_projected_to_the_cent(store: SqlSt
     made = LiveHome(store, NOW)
     made.contract("pt-btn-tri-horario")
     made.record("2024-11-01", "2025-02-11T14:00", steady)  # no clock is changed: this home lives by UTC
-    found = made.projection("2025-02-11T14:07:30")
+    found = made.projection("2025-02-11T14:07")
     made.record("2025-02-11T14:00", MARCH, steady)
     true = made.statement("2025-02-01", MARCH)
     assert found.low == found.statement.gross == found.high == true.gross
@@ -333,15 +333,15 @@ def test_today_is_what_statistics_tell_of_it(store: SqlStore) -> None:
     assert today.revenue_export == 0
     assert today.cost_net == pytest.approx((today.cost_import or 0) + (today.cost_fixed or 0), abs=1e-8)
     assert today.energy_export_kwh is None
-    assert today.coverage == pytest.approx(14 * 60 / (14 * 60 + 7.5), abs=1e-5)
+    assert today.coverage == pytest.approx(14 * 60 / (14 * 60 + 7), abs=1e-5)
 
 
 def test_other_days_are_counted_until_the_same_time_by_the_clock(store: SqlStore) -> None:
     cost = home(store).cost()
     for one, day in ((cost.yesterday, "2025-03-10"), (cost.week_ago, "2025-03-04")):
-        assert (one.start_us, one.end_us) == (us(day), us(f"{day}T14:07:30"))
+        assert (one.start_us, one.end_us) == (us(day), us(f"{day}T14:07"))
         first, last = us(day) // QUARTER_US, us(f"{day}T14:00") // QUARTER_US
-        taken = sum(uneven(number) for number in range(first, last)) + uneven(last) / 2
+        taken = sum(uneven(number) for number in range(first, last)) + uneven(last) * 7 / 15
         assert one.energy_import_kwh == pytest.approx(taken / 1000, abs=1e-6)
         assert one.cost_net == pytest.approx(0.2 * taken / 1000 + FIXED, abs=1e-6)
 
@@ -371,6 +371,12 @@ def test_on_the_days_of_the_clock_change_the_day_is_the_civil_one(
     assert (cost.yesterday.end_us - cost.yesterday.start_us) / HOUR_US == clock
     first, second = cost.prices.spans[0], cost.prices.spans[-1]
     assert (first.start_us, (second.end_us - first.start_us) / HOUR_US) == (cost.today.start_us, hours + 24)
+
+
+def test_within_a_minute_the_answer_stays_the_same(store: SqlStore) -> None:
+    made = home(store)
+    assert made.cost("2025-03-11T14:07:01") == made.cost("2025-03-11T14:07:59")
+    assert made.cost("2025-03-11T14:08:00").now_us == us("2025-03-11T14:08")
 
 
 def test_at_midnight_nothing_of_the_day_has_passed(store: SqlStore) -> None:

@@ -18,7 +18,6 @@ from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.services.bills import Bills, Wanted
 from statistics_manager_service.services.contracts import Contracts
-from statistics_manager_service.services.costing import Costs
 from statistics_manager_service.services.homes import Homes, known_state
 from statistics_manager_service.services.live_costs import LiveCost, LiveCosts
 from statistics_manager_service.services.price_rows import PriceSeries, ToldPrice
@@ -56,8 +55,7 @@ class LiveHome:
         self.bills = Bills(self.tariffs, self.columns)
         self.contracts = Contracts(store, self.tariffs, self.clock)
         self.statements = Statements(store, self.bills, self.clock)
-        self.costs = Costs(self.bills, self.clock)
-        self.live = LiveCosts(store, self.bills, self.costs, self.statements, Projecting(self.columns), self.clock)
+        self.live = LiveCosts(store, self.bills, self.statements, Projecting(self.columns), self.clock)
         put_home(store, household, **{"timezone": LISBON, **settings})
 
     def contract(self, tariff: str | Mapping[str, Any], **more: Any) -> None:
