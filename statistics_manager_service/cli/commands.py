@@ -15,6 +15,7 @@ from statistics_manager_service.cli.demo import demo
 from statistics_manager_service.cli.eventing import events_app
 from statistics_manager_service.cli.importing import import_file
 from statistics_manager_service.cli.jobs import forecast, job_app
+from statistics_manager_service.cli.money import cost, statement
 from statistics_manager_service.cli.openapi import openapi
 from statistics_manager_service.cli.opening import existing_store, settings
 from statistics_manager_service.cli.prices import prices_app
@@ -33,6 +34,8 @@ app.command("demo")(demo)
 app.command("import")(import_file)
 app.command("openapi")(openapi)
 app.command("forecast")(forecast)
+app.command("cost")(cost)
+app.command("statement")(statement)
 app.add_typer(job_app, name="job")
 app.add_typer(events_app, name="events")
 app.add_typer(pull_app, name="pull")
