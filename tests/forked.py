@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pathlib
 import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import reduction
+from multiprocessing.forkserver import ensure_running
 from typing import Any
 
 _FORKS = multiprocessing.get_context("forkserver")
-#: The command line, and what is imported on first use.
-_FORKS.set_forkserver_preload(
-    [
-        "statistics_manager_service.cli",
-        "sqlalchemy.dialects.postgresql.psycopg",
-        "sqlalchemy.dialects.sqlite.pysqlite",
-        "uvicorn.lifespan.on",
-        "uvicorn.loops.uvloop",
-        "uvicorn.protocols.http.httptools_impl",
-    ]
-)
+_FORKS.set_forkserver_preload(["preloaded"])
 
 
 class _Handed:
@@ -59,6 +51,19 @@ def _command(*arguments: str) -> None:
     main(arguments)
 
 
+def _ensure_forks() -> None:
+    """Start the process that is forked from, which is told by its environment where `preloaded` lies."""
+    before = os.environ.get("PYTHONPATH")
+    here = str(pathlib.Path(__file__).parent)
+    os.environ["PYTHONPATH"] = here if before is None else os.pathsep.join((here, before))
+    try:
+        ensure_running()
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
 class Forked:
     """A call as a process of its own, with the verbs of `subprocess.Popen`."""
 
@@ -72,6 +77,7 @@ class Forked:
     ) -> None:
         """run: a function of a module. environment: all of it; this process's unless told. out, err: the file
         descriptors that it writes to."""
+        _ensure_forks()
         told = (run, arguments, dict(os.environ if environment is None else environment), _Handed(out), _Handed(err))
         self._process = _FORKS.Process(target=_begin, args=told, daemon=True)
         self._process.start()
