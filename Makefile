@@ -21,6 +21,7 @@ run: $(STAMP) ## Fill a demo of three homes, start the service on it, print link
 	$(BIN)/statistics-manager demo --serve
 
 test: $(STAMP) ## Run the tests; those that need PostgreSQL start it themselves
+	@$(BIN)/python -m compileall -q statistics_manager_service # once, and not in each process that imports it
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(STAMP) ## Lint, formatting, types
