@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import pathlib
 from typing import Any
 
 import numpy as np
 import pytest
+from forked import Forked
 
 from statistics_manager_service.core.profiles import unpack_days
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.services.ports import Household, ReadView
-from statistics_manager_service.services.recording import Recorder
-from statistics_manager_service.services.verifying import verify
+from statistics_manager_service.services.telemetry.recording import Recorder
+from statistics_manager_service.services.telemetry.verifying import verify
 from statistics_manager_service.storage.database import SqlStore, open_engine
 from statistics_manager_service.storage.migrate import migrate
 
@@ -137,14 +137,11 @@ def test_many_writers_end_in_the_bits_of_one_and_readers_see_whole_batches(datab
     Recorder(store_of(other_url), lambda: NOW_US).record([part_of(one, slice(None)) for one in all_told])
 
     batches = batches_of(all_told, seed=5)
-    spawn = multiprocessing.get_context("spawn")
-    writers = [spawn.Process(target=write, args=(database_url, batches[i::WORKERS])) for i in range(WORKERS)]
-    for one in writers:
-        one.start()
+    writers = [Forked(write, database_url, batches[i::WORKERS]) for i in range(WORKERS)]
     reader = store_of(database_url)
     looks, moving = 0, 0
     counts: set[int] = set()
-    while any(one.is_alive() for one in writers):
+    while any(one.poll() is None for one in writers):
         for home in HOMES:
             with reader.reading() as view:
                 found = view.household(home)
@@ -155,7 +152,7 @@ def test_many_writers_end_in_the_bits_of_one_and_readers_see_whole_batches(datab
         if looks % 10 == 0:
             assert verify(reader, "home1").differences == []
             moving += 1
-    assert [one.exitcode for one in writers] == [0] * WORKERS
+    assert [one.poll() for one in writers] == [0] * WORKERS
     assert len(counts) > 3, "the readers have not looked while something was written"
 
     many, one_writer = state(database_url), state(other_url)
@@ -179,18 +176,17 @@ def test_a_reader_sees_only_states_between_whole_batches(database_url: str) -> N
         for rows in (slice(i * size, (i + 1) * size) for i in range(batches))
     ]
     after_batch = {0} | {(i * size - 1) * 1000 for i in range(1, batches + 1)}
-    writer = multiprocessing.get_context("spawn").Process(target=write, args=(database_url, whole))
-    writer.start()
+    writer = Forked(write, database_url, whole)
     store = store_of(database_url)
     seen: list[int] = []
-    while writer.is_alive():
+    while writer.poll() is None:
         with store.reading() as view:
             home = view.household("home1")
             assert home is not None
             totals = [one.energy_milliwh for one in view.channels(home.household_no)] or [0, 0]
         assert totals[0] == totals[1], "one channel of a batch is ahead of the other"
         seen.append(totals[0])
-    assert writer.exitcode == 0
+    assert writer.poll() == 0
     assert set(seen) <= after_batch
     assert seen == sorted(seen)
     assert len(set(seen)) > 3, "the reader has not looked while something was written"

@@ -37,7 +37,7 @@ class LoggedService(RunningService):
     def start(self) -> RunningService:
         environment = {**os.environ, **self.settings}
         with self.log.open("ab") as log:
-            if "WORKERS" in self.settings:  # as it is started everywhere
+            if self.settings.get("WORKERS", "1") != "1":  # as it is started everywhere
                 self.process = subprocess.Popen(COMMAND, env=environment, stderr=log)
             else:
                 self.process = command("serve", environment=environment, err=log.fileno())

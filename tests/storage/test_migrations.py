@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
-import sys
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from forked import Forked
 from servers import PostgresServer
 
 from statistics_manager_service.errors import StatisticsError, Unavailable
@@ -77,12 +76,8 @@ def test_a_store_without_its_tables_says_what_to_do(empty_url: str) -> None:
 
 
 def test_several_processes_migrate_one_store_at_once(empty_url: str) -> None:
-    code = "import sys; from statistics_manager_service.storage.migrate import migrate; migrate(sys.argv[1])"
-    running = [
-        subprocess.Popen([sys.executable, "-c", code, empty_url], stderr=subprocess.PIPE, text=True) for _ in range(3)
-    ]
-    outcomes = [(process.communicate(timeout=60)[1], process.returncode) for process in running]
-    assert [code for _, code in outcomes] == [0, 0, 0], outcomes
+    running = [Forked(migrate, empty_url) for _ in range(3)]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
     assert differences(empty_url) == []
 
 
