@@ -15,11 +15,11 @@ from bench.stores import make, now_us
 from statistics_manager_service.bootstrap import contracts_of, households_of, statements_of, tariffs_of
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import QUARTER_S, QUARTER_US, S_PER_DAY, US_PER_S
-from statistics_manager_service.services.billing_periods import billing_periods
+from statistics_manager_service.services.money.billing_periods import billing_periods
+from statistics_manager_service.services.money.statements import Asked
 from statistics_manager_service.services.ports import Household
-from statistics_manager_service.services.price_rows import PriceSeries, ToldPrice
-from statistics_manager_service.services.price_series import keep_prices
-from statistics_manager_service.services.statements import Asked
+from statistics_manager_service.services.prices.price_rows import PriceSeries, ToldPrice
+from statistics_manager_service.services.prices.price_series import keep_prices
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.tariffs.billing import Plan
 from statistics_manager_service.tariffs.document import Cycle

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from bench.homes import ZONE
 from statistics_manager_service import bootstrap
 from statistics_manager_service.core.units import US_PER_S
-from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.storage.database import SqlStore, open_engine
 from statistics_manager_service.storage.migrate import migrate
 

@@ -16,16 +16,16 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US
-from statistics_manager_service.services.bills import Bills, Wanted
-from statistics_manager_service.services.contracts import Contracts
 from statistics_manager_service.services.homes import Homes, known_state
-from statistics_manager_service.services.live_costs import LiveCost, LiveCosts
-from statistics_manager_service.services.price_rows import PriceSeries, ToldPrice
-from statistics_manager_service.services.price_series import PriceColumns, keep_prices
-from statistics_manager_service.services.projecting import NoProjection, Projecting, Projection
-from statistics_manager_service.services.recording import Recorder
-from statistics_manager_service.services.statements import Statements
-from statistics_manager_service.services.tariffs import Tariffs
+from statistics_manager_service.services.money.bills import Bills, Wanted
+from statistics_manager_service.services.money.live_costs import LiveCost, LiveCosts
+from statistics_manager_service.services.money.projecting import NoProjection, Projecting, Projection
+from statistics_manager_service.services.money.statements import Statements
+from statistics_manager_service.services.prices.contracts import Contracts
+from statistics_manager_service.services.prices.price_rows import PriceSeries, ToldPrice
+from statistics_manager_service.services.prices.price_series import PriceColumns, keep_prices
+from statistics_manager_service.services.prices.tariffs import Tariffs
+from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.tariffs.statement import Line, Statement
 

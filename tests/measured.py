@@ -12,9 +12,9 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY
-from statistics_manager_service.services.forecasting import SERVICE, Issue
+from statistics_manager_service.services.forecasts.forecasting import SERVICE, Issue
 from statistics_manager_service.services.ports import Household
-from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage.database import SqlStore
 

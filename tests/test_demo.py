@@ -21,7 +21,7 @@ from servers import WAIT_S, free_port
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.demo import first_month, homes, readings
-from statistics_manager_service.services.verifying import verify
+from statistics_manager_service.services.telemetry.verifying import verify
 from statistics_manager_service.settings import Settings
 
 END_US = 1_763_985_600_000_000  # 2025-11-24T12:00Z

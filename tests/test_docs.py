@@ -20,8 +20,8 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.cli.commands import app as commands
 from statistics_manager_service.core.correction import Verdict
 from statistics_manager_service.core.quantities import QUANTITIES
-from statistics_manager_service.services.fields import KNOWN_FIELDS
 from statistics_manager_service.services.households import HouseholdSettings
+from statistics_manager_service.services.telemetry.fields import KNOWN_FIELDS
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage.migrate import migrate
 

@@ -20,7 +20,7 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.services.ports import Channel, Household, MeterEvent
-from statistics_manager_service.services.recording import Recorded, Recorder
+from statistics_manager_service.services.telemetry.recording import Recorded, Recorder
 from statistics_manager_service.services.totals import ENERGY, ESTIMATED, MEASURED, Totals
 
 EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "200"))

@@ -8,7 +8,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from statistics_manager_service.services.access import Caller
+from statistics_manager_service.services.accounts.access import Caller
 from statistics_manager_service.services.app import AppServices
 
 #: Threads for that: whoever is known already needs the others.

@@ -24,12 +24,12 @@ from statistics_manager_service.core.civil import check_zone, parse_moment
 from statistics_manager_service.core.labels import iso_label, iso_labels
 from statistics_manager_service.core.units import MILLI, US_PER_DAY, US_PER_S
 from statistics_manager_service.errors import BadInput, Fault
-from statistics_manager_service.services.access import Caller, require_service
+from statistics_manager_service.services.accounts.access import Caller, require_service
 from statistics_manager_service.services.asking import END_NOT_AFTER_START
-from statistics_manager_service.services.carbon import ZONE_PATTERN, HourForecast, time_zone_of
-from statistics_manager_service.services.carbon_rows import BASES, KINDS, IntensitySeries
-from statistics_manager_service.services.intensities import Quarters, intensity_quarters
-from statistics_manager_service.services.uploading import upload
+from statistics_manager_service.services.carbon.carbon import ZONE_PATTERN, HourForecast, time_zone_of
+from statistics_manager_service.services.carbon.carbon_rows import BASES, KINDS, IntensitySeries
+from statistics_manager_service.services.carbon.intensities import Quarters, intensity_quarters
+from statistics_manager_service.services.carbon.uploading import upload
 
 router = APIRouter(tags=["Carbon"])
 #: FlexiHome writes its unit so; ours is the plain one.

@@ -17,14 +17,14 @@ from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.civil import civil_label
 from statistics_manager_service.core.labels import iso_label
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
-from statistics_manager_service.services.access import Caller, require_read
-from statistics_manager_service.services.candidates import Candidate, Chosen
-from statistics_manager_service.services.comparing import Compared, Comparison, Result, coverage_differs
-from statistics_manager_service.services.contracts import Contract
-from statistics_manager_service.services.differences import Difference, Part
-from statistics_manager_service.services.monthly import Group, Sums
-from statistics_manager_service.services.scenarios import AS_METERED, LABELS
-from statistics_manager_service.services.tariff_documents import plain_document
+from statistics_manager_service.services.accounts.access import Caller, require_read
+from statistics_manager_service.services.money.candidates import Candidate, Chosen
+from statistics_manager_service.services.money.comparing import Compared, Comparison, Result, coverage_differs
+from statistics_manager_service.services.money.differences import Difference, Part
+from statistics_manager_service.services.money.monthly import Group, Sums
+from statistics_manager_service.services.money.scenarios import AS_METERED, LABELS
+from statistics_manager_service.services.prices.contracts import Contract
+from statistics_manager_service.services.prices.tariff_documents import plain_document
 from statistics_manager_service.tariffs.lines import rounded
 
 router = APIRouter(tags=["Money"])

@@ -25,7 +25,7 @@ from statistics_manager_service.core.correction import Verdict
 from statistics_manager_service.core.profiles import unpack_days
 from statistics_manager_service.core.readings import UNKNOWN_LENGTH, Int64
 from statistics_manager_service.core.units import MILLI, QUARTER_US, US_PER_DAY, US_PER_S
-from statistics_manager_service.services.access import Caller, require_settings
+from statistics_manager_service.services.accounts.access import Caller, require_settings
 from statistics_manager_service.services.exporting import Export, opened_export
 from statistics_manager_service.services.ports import Channel, Store
 

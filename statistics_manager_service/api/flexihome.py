@@ -24,7 +24,7 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import MILLI
 from statistics_manager_service.errors import BadInput, Fault
-from statistics_manager_service.services.access import Caller, require_read
+from statistics_manager_service.services.accounts.access import Caller, require_read
 from statistics_manager_service.services.asking import parse_group_by
 from statistics_manager_service.services.flexihome import FlexiHome, Period
 

@@ -20,7 +20,7 @@ from statistics_manager_service.core.civil import check_zone, parse_moment
 from statistics_manager_service.core.labels import iso_label
 from statistics_manager_service.core.units import US_PER_DAY
 from statistics_manager_service.errors import BadInput, Fault
-from statistics_manager_service.services.access import Caller, require_read
+from statistics_manager_service.services.accounts.access import Caller, require_read
 from statistics_manager_service.services.asking import (
     END_NOT_AFTER_START,
     GROUPINGS,
@@ -28,8 +28,8 @@ from statistics_manager_service.services.asking import (
     parse_group_by,
     parse_week_start,
 )
-from statistics_manager_service.services.forecast_answers import Choice, forecast_statistics, judge
-from statistics_manager_service.services.forecasting import MEASURE, SOURCES
+from statistics_manager_service.services.forecasts.forecast_answers import Choice, forecast_statistics, judge
+from statistics_manager_service.services.forecasts.forecasting import MEASURE, SOURCES
 
 router = APIRouter(tags=["Forecasts"])
 #: What accuracy looks back on unless told.

@@ -16,7 +16,7 @@ from statistics_manager_service.api.queries import parameters, query
 from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.api.statistics import factor_of
 from statistics_manager_service.core.labels import iso_labels
-from statistics_manager_service.services.access import Caller, require_read, require_service, require_settings
+from statistics_manager_service.services.accounts.access import Caller, require_read, require_service, require_settings
 from statistics_manager_service.services.households import (
     HouseholdSettings,
     MeterChannel,

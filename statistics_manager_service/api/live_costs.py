@@ -14,10 +14,10 @@ from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.api.statements import line_json
 from statistics_manager_service.core.civil import civil_label
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
-from statistics_manager_service.services.access import Caller, require_read
-from statistics_manager_service.services.day_prices import PriceSpan
-from statistics_manager_service.services.live_costs import LiveCost, PastBill, Spent
-from statistics_manager_service.services.projecting import LEVEL, NoProjection, Projection
+from statistics_manager_service.services.accounts.access import Caller, require_read
+from statistics_manager_service.services.money.day_prices import PriceSpan
+from statistics_manager_service.services.money.live_costs import LiveCost, PastBill, Spent
+from statistics_manager_service.services.money.projecting import LEVEL, NoProjection, Projection
 
 router = APIRouter(tags=["Money"])
 

@@ -19,12 +19,12 @@ from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.core.labels import iso_label, iso_labels
 from statistics_manager_service.core.units import US_PER_DAY, US_PER_S
 from statistics_manager_service.errors import BadInput, Fault, UnsupportedMedia
-from statistics_manager_service.services.access import Caller, require_service
+from statistics_manager_service.services.accounts.access import Caller, require_service
 from statistics_manager_service.services.asking import END_NOT_AFTER_START
-from statistics_manager_service.services.price_bodies import columns_of_csv, put_series
-from statistics_manager_service.services.price_pages import PricePage, price_page
-from statistics_manager_service.services.price_rows import PriceSeries
-from statistics_manager_service.services.price_series import interval_name, known_series
+from statistics_manager_service.services.prices.price_bodies import columns_of_csv, put_series
+from statistics_manager_service.services.prices.price_pages import PricePage, price_page
+from statistics_manager_service.services.prices.price_rows import PriceSeries
+from statistics_manager_service.services.prices.price_series import interval_name, known_series
 
 router = APIRouter(tags=["Money"])
 Who = Annotated[Caller, Depends(caller)]

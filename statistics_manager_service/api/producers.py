@@ -14,8 +14,8 @@ from statistics_manager_service.api.queries import Faulty, UserId, moment, param
 from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.errors import BadInput, Fault
-from statistics_manager_service.services.access import Caller, require_service
-from statistics_manager_service.services.event_rows import OutboxEvent
+from statistics_manager_service.services.accounts.access import Caller, require_service
+from statistics_manager_service.services.events.event_rows import OutboxEvent
 
 router = APIRouter(tags=["FlexiHome"])
 Who = Annotated[Caller, Depends(caller)]

@@ -20,7 +20,7 @@ from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.running import services_of
 from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.errors import BadInput, Fault
-from statistics_manager_service.services.access import Caller
+from statistics_manager_service.services.accounts.access import Caller
 
 #: Of a parameter as it is told; a client may name it as it likes.
 _LONGEST_NAME = 60

@@ -16,10 +16,10 @@ from statistics_manager_service.api.queries import parameters, query
 from statistics_manager_service.api.running import ask, run, services_of
 from statistics_manager_service.core.readings import Decoded, RefusedLine, RefusedReading
 from statistics_manager_service.errors import Forbidden, Unavailable, UnsupportedMedia
-from statistics_manager_service.services.access import Caller, require_any_writing, require_write
+from statistics_manager_service.services.accounts.access import Caller, require_any_writing, require_write
 from statistics_manager_service.services.app import AppServices
-from statistics_manager_service.services.recording import Recorded
-from statistics_manager_service.services.telemetry import Unknown
+from statistics_manager_service.services.telemetry.recording import Recorded
+from statistics_manager_service.services.telemetry.telemetry import Unknown
 
 router = APIRouter(tags=["Write"])
 line_protocol_router = APIRouter(tags=["Write"])

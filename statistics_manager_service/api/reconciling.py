@@ -15,16 +15,16 @@ from statistics_manager_service.api.errors import refusals
 from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.api.statements import line_json
 from statistics_manager_service.core.civil import civil_label
-from statistics_manager_service.services.access import Caller, require_read
-from statistics_manager_service.services.invoices import InvoiceLine
-from statistics_manager_service.services.matching import Group
-from statistics_manager_service.services.reconciling import (
+from statistics_manager_service.services.accounts.access import Caller, require_read
+from statistics_manager_service.services.money.invoices import InvoiceLine
+from statistics_manager_service.services.money.matching import Group
+from statistics_manager_service.services.money.reconciling import (
     Pair,
     Reconciliation,
     TotalDifference,
     summary_of,
 )
-from statistics_manager_service.services.verdicts import Explanation, FigureDifference
+from statistics_manager_service.services.money.verdicts import Explanation, FigureDifference
 
 router = APIRouter(tags=["Money"])
 

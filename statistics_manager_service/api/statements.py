@@ -18,8 +18,8 @@ from statistics_manager_service.api.statistics import End, Start
 from statistics_manager_service.core.civil import civil_label
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.errors import BadInput, Fault
-from statistics_manager_service.services.access import Caller, require_read
-from statistics_manager_service.services.statements import Asked
+from statistics_manager_service.services.accounts.access import Caller, require_read
+from statistics_manager_service.services.money.statements import Asked
 from statistics_manager_service.tariffs.statement import Line, Period, Statement
 
 router = APIRouter(tags=["Money"])

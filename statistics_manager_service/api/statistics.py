@@ -21,7 +21,7 @@ from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.quantities import QUANTITIES, UNITS
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.errors import BadInput
-from statistics_manager_service.services.access import Caller, require_read
+from statistics_manager_service.services.accounts.access import Caller, require_read
 from statistics_manager_service.services.app import AppServices
 from statistics_manager_service.services.asking import (
     ALL_MEASURES,

@@ -17,10 +17,10 @@ from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.core.labels import iso_label
 from statistics_manager_service.errors import TooLarge, UnsupportedMedia
-from statistics_manager_service.services.access import Caller, require_read, require_service, require_settings
-from statistics_manager_service.services.contracts import MOST_CONTRACTS, KnownContracts, ToldContract
-from statistics_manager_service.services.tariff_documents import document_of_yaml, plain_document
-from statistics_manager_service.services.tariffs import KnownTariff
+from statistics_manager_service.services.accounts.access import Caller, require_read, require_service, require_settings
+from statistics_manager_service.services.prices.contracts import MOST_CONTRACTS, KnownContracts, ToldContract
+from statistics_manager_service.services.prices.tariff_documents import document_of_yaml, plain_document
+from statistics_manager_service.services.prices.tariffs import KnownTariff
 from statistics_manager_service.tariffs.document import Tariff
 
 router = APIRouter(tags=["Money"])

@@ -20,32 +20,32 @@ from statistics_manager_service.ingest.json_body import decode_json
 from statistics_manager_service.ingest.line_protocol import decode_line_protocol
 from statistics_manager_service.ingest.tables import decode_arrow, decode_csv, decode_parquet
 from statistics_manager_service.observability import configure_logging
-from statistics_manager_service.services.accounts import Accounts
+from statistics_manager_service.services.accounts.accounts import Accounts
+from statistics_manager_service.services.accounts.blacklisting import Blacklist
+from statistics_manager_service.services.accounts.keys import PublicKeys
+from statistics_manager_service.services.accounts.tokens import Keys, SharedKey, Tokens
 from statistics_manager_service.services.app import AppServices, DecodedLines
 from statistics_manager_service.services.asking import Asking
-from statistics_manager_service.services.bills import Bills
-from statistics_manager_service.services.blacklisting import Blacklist
-from statistics_manager_service.services.carbon import CarbonForecasts
-from statistics_manager_service.services.comparing import Comparing
-from statistics_manager_service.services.contracts import Contracts
-from statistics_manager_service.services.costing import Costs
-from statistics_manager_service.services.fields import KNOWN_FIELDS
-from statistics_manager_service.services.forecasting import Forecasts
+from statistics_manager_service.services.carbon.carbon import CarbonForecasts
+from statistics_manager_service.services.events.jobs import Jobs
+from statistics_manager_service.services.events.producing import Producers
+from statistics_manager_service.services.events.working import Duty, Workers
+from statistics_manager_service.services.forecasts.forecasting import Forecasts
 from statistics_manager_service.services.households import Households
-from statistics_manager_service.services.jobs import Jobs
-from statistics_manager_service.services.keys import PublicKeys
-from statistics_manager_service.services.live_costs import LiveCosts
+from statistics_manager_service.services.money.bills import Bills
+from statistics_manager_service.services.money.comparing import Comparing
+from statistics_manager_service.services.money.costing import Costs
+from statistics_manager_service.services.money.live_costs import LiveCosts
+from statistics_manager_service.services.money.projecting import Projecting
+from statistics_manager_service.services.money.reconciling import Reconciling
+from statistics_manager_service.services.money.statements import Statements
 from statistics_manager_service.services.ports import Store
-from statistics_manager_service.services.price_series import PriceColumns
-from statistics_manager_service.services.producing import Producers
-from statistics_manager_service.services.projecting import Projecting
-from statistics_manager_service.services.reconciling import Reconciling
-from statistics_manager_service.services.recording import Recorder
-from statistics_manager_service.services.statements import Statements
-from statistics_manager_service.services.tariffs import Tariffs
-from statistics_manager_service.services.telemetry import resolve_series
-from statistics_manager_service.services.tokens import Keys, SharedKey, Tokens
-from statistics_manager_service.services.working import Duty, Workers
+from statistics_manager_service.services.prices.contracts import Contracts
+from statistics_manager_service.services.prices.price_series import PriceColumns
+from statistics_manager_service.services.prices.tariffs import Tariffs
+from statistics_manager_service.services.telemetry.fields import KNOWN_FIELDS
+from statistics_manager_service.services.telemetry.recording import Recorder
+from statistics_manager_service.services.telemetry.telemetry import resolve_series
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.statements.html import to_html
 from statistics_manager_service.statements.pdf import to_pdf

@@ -12,18 +12,14 @@ from statistics_manager_service.core.units import QUARTER_S, S_PER_HOUR, US_PER_
 from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.events.kafka import STATISTICS_MS, EventConsumer, Link, Sender, Topics
 from statistics_manager_service.events.wire import body_of, message_of
-from statistics_manager_service.services.account_events import account_handlers
-from statistics_manager_service.services.event_rows import OutboxEvent
-from statistics_manager_service.services.events import FORECAST_COMPUTED, GET_REAL_DATA, MOCK_CURVE, Handlers
-from statistics_manager_service.services.forecasting import ForecastHandler, Forecasts
-from statistics_manager_service.services.inbox import Backoff, Inbox
-from statistics_manager_service.services.jobs import DailyForecasts, Jobs
-from statistics_manager_service.services.mock_curves import MockCurveHandler
-from statistics_manager_service.services.ports import Store
-from statistics_manager_service.services.producing import Producers
-from statistics_manager_service.services.pulling import RealDataHandler
-from statistics_manager_service.services.recording import Recorder
-from statistics_manager_service.services.relaying import (
+from statistics_manager_service.services.accounts.account_events import account_handlers
+from statistics_manager_service.services.events.event_rows import OutboxEvent
+from statistics_manager_service.services.events.events import FORECAST_COMPUTED, GET_REAL_DATA, MOCK_CURVE, Handlers
+from statistics_manager_service.services.events.inbox import Backoff, Inbox
+from statistics_manager_service.services.events.jobs import DailyForecasts, Jobs
+from statistics_manager_service.services.events.mock_curves import MockCurveHandler
+from statistics_manager_service.services.events.producing import Producers
+from statistics_manager_service.services.events.relaying import (
     LEASE_S,
     Lease,
     Relay,
@@ -33,7 +29,11 @@ from statistics_manager_service.services.relaying import (
     forget_events,
     forget_processed,
 )
-from statistics_manager_service.services.working import Duty, Workers
+from statistics_manager_service.services.events.working import Duty, Workers
+from statistics_manager_service.services.forecasts.forecasting import ForecastHandler, Forecasts
+from statistics_manager_service.services.ports import Store
+from statistics_manager_service.services.telemetry.pulling import RealDataHandler
+from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.settings import Settings
 
 #: How soon an event is looked for, where there was none.

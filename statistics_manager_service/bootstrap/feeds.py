@@ -13,10 +13,10 @@ from statistics_manager_service.feeds.influxdb import InfluxDb
 from statistics_manager_service.feeds.neso import Neso
 from statistics_manager_service.feeds.sentinel import Sentinel
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.carbon import IntensitySource
+from statistics_manager_service.services.carbon.carbon import IntensitySource
 from statistics_manager_service.services.ports import Store
-from statistics_manager_service.services.pulling import Puller
-from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.telemetry.pulling import Puller
+from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.settings import Settings
 
 #: People wait for the account manager, so it is found again soon.

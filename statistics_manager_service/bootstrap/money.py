@@ -8,12 +8,12 @@ import orjson
 
 from statistics_manager_service.api.statements import statement_json
 from statistics_manager_service.bootstrap import RENDERERS, now_us
-from statistics_manager_service.services.bills import Bills
-from statistics_manager_service.services.live_costs import LiveCosts
-from statistics_manager_service.services.price_series import PriceColumns
-from statistics_manager_service.services.projecting import Projecting
-from statistics_manager_service.services.statements import Statements
-from statistics_manager_service.services.tariffs import Tariffs
+from statistics_manager_service.services.money.bills import Bills
+from statistics_manager_service.services.money.live_costs import LiveCosts
+from statistics_manager_service.services.money.projecting import Projecting
+from statistics_manager_service.services.money.statements import Statements
+from statistics_manager_service.services.prices.price_series import PriceColumns
+from statistics_manager_service.services.prices.tariffs import Tariffs
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.tariffs.statement import Statement
 

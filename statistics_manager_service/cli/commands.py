@@ -23,8 +23,8 @@ from statistics_manager_service.cli.pulling import pull_app
 from statistics_manager_service.cli.tariffs import tariff_app
 from statistics_manager_service.core.units import S_PER_HOUR
 from statistics_manager_service.errors import StatisticsError
-from statistics_manager_service.services.verifying import rebuild as rebuild_store
-from statistics_manager_service.services.verifying import verify as verify_store
+from statistics_manager_service.services.telemetry.verifying import rebuild as rebuild_store
+from statistics_manager_service.services.telemetry.verifying import verify as verify_store
 from statistics_manager_service.storage import migrate as migrations
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Energy statistics of homes.")

@@ -18,10 +18,10 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.core.units import QUARTER_US, S_PER_DAY, US_PER_S
 from statistics_manager_service.demo import DemoHome, count, first_month, homes, price_series, readings
 from statistics_manager_service.errors import StatisticsError
-from statistics_manager_service.services.forecasting import civil_day
-from statistics_manager_service.services.jobs import local_day
+from statistics_manager_service.services.events.jobs import local_day
+from statistics_manager_service.services.forecasts.forecasting import civil_day
 from statistics_manager_service.services.ports import Household
-from statistics_manager_service.services.price_series import keep_prices
+from statistics_manager_service.services.prices.price_series import keep_prices
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.storage.migrate import migrate

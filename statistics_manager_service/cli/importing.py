@@ -23,8 +23,8 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Decoded, RefusedReading, WireReadings
 from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.ingest.presets import PRESETS, read_file
-from statistics_manager_service.services.accepting import default_unit, kind_of
-from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.telemetry.accepting import default_unit, kind_of
+from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.storage.migrate import migrate

@@ -17,9 +17,9 @@ from statistics_manager_service.cli.opening import existing_store, settings
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.observability import configure_logging
-from statistics_manager_service.services.forecasting import day_of
-from statistics_manager_service.services.jobs import Jobs, Summary, each_household, local_day
-from statistics_manager_service.services.mock_telemetry import MockTelemetry
+from statistics_manager_service.services.events.jobs import Jobs, Summary, each_household, local_day
+from statistics_manager_service.services.events.mock_telemetry import MockTelemetry
+from statistics_manager_service.services.forecasts.forecasting import day_of
 from statistics_manager_service.settings import Settings
 
 job_app = typer.Typer(no_args_is_help=True, help="Work for all households, for a scheduler. Safe to repeat.")

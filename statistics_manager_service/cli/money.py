@@ -14,9 +14,9 @@ from statistics_manager_service.cli.opening import existing_store
 from statistics_manager_service.core.civil import civil_label
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.errors import StatisticsError
-from statistics_manager_service.services.live_costs import LiveCost, Spent
-from statistics_manager_service.services.projecting import Projection
-from statistics_manager_service.services.statements import Asked
+from statistics_manager_service.services.money.live_costs import LiveCost, Spent
+from statistics_manager_service.services.money.projecting import Projection
+from statistics_manager_service.services.money.statements import Asked
 from statistics_manager_service.statements.texts import Money
 
 Household = Annotated[str, typer.Argument(help="Id of the household.")]

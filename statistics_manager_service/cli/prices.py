@@ -22,9 +22,9 @@ from statistics_manager_service.core.labels import iso_label, iso_labels
 from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.observability import configure_logging
-from statistics_manager_service.services.price_rows import PriceSeries
-from statistics_manager_service.services.price_series import INTERVALS_S, Kept, interval_name
-from statistics_manager_service.services.told_prices import (
+from statistics_manager_service.services.prices.price_rows import PriceSeries
+from statistics_manager_service.services.prices.price_series import INTERVALS_S, Kept, interval_name
+from statistics_manager_service.services.prices.told_prices import (
     PriceOptions,
     ToldPrices,
     WantedSeries,

@@ -12,9 +12,9 @@ from statistics_manager_service.cli.opening import existing_store, settings
 from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.errors import BadInput, Fault, StatisticsError
 from statistics_manager_service.observability import configure_logging
-from statistics_manager_service.services.jobs import Summary, each_household
+from statistics_manager_service.services.events.jobs import Summary, each_household
 from statistics_manager_service.services.ports import Household
-from statistics_manager_service.services.pulling import NO_SOURCE, Pulled, RefusedRow
+from statistics_manager_service.services.telemetry.pulling import NO_SOURCE, Pulled, RefusedRow
 
 pull_app = typer.Typer(no_args_is_help=True, help="Telemetry that another store has. Safe to repeat.")
 _MOST_SHOWN = 20

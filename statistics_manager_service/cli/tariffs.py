@@ -15,9 +15,9 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.cli.opening import existing_store, store_to_fill
 from statistics_manager_service.core.civil import check_zone
 from statistics_manager_service.errors import BadInput, Fault
-from statistics_manager_service.services.evcc_zones import EvccNames, tariff_from_evcc
-from statistics_manager_service.services.tariff_documents import document_of_yaml, plain_document
-from statistics_manager_service.services.tariffs import Tariffs
+from statistics_manager_service.services.prices.evcc_zones import EvccNames, tariff_from_evcc
+from statistics_manager_service.services.prices.tariff_documents import document_of_yaml, plain_document
+from statistics_manager_service.services.prices.tariffs import Tariffs
 from statistics_manager_service.tariffs.document import Tariff
 from statistics_manager_service.tariffs.reading import read_tariff
 

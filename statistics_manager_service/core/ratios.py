@@ -109,7 +109,8 @@ def chosen(truth: Truth, one: Whole, other: Whole) -> Whole:
     """One where it is true, else the other."""
     if isinstance(truth, bool):
         return one if truth else other
-    result: NDArray[Any] = np.where(truth, one, other).astype(object, copy=False)
+    # as objects: NumPy would take an integer as one of 64 bits
+    result: NDArray[Any] = np.where(truth, np.asarray(one, object), np.asarray(other, object))
     return result
 
 

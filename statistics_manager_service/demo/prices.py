@@ -16,7 +16,7 @@ from statistics_manager_service.core.units import (
 )
 from statistics_manager_service.demo.homes import first_day
 from statistics_manager_service.demo.physics import day_of_year, day_rngs
-from statistics_manager_service.services.price_rows import PriceSeries, ToldPrice
+from statistics_manager_service.services.prices.price_rows import PriceSeries, ToldPrice
 
 _HOURS: Final = np.arange(QUARTERS_PER_DAY) / QUARTERS_PER_HOUR
 _SOURCE: Final = "made up for the demo"

@@ -22,8 +22,8 @@ from confluent_kafka.cimpl import NewTopic
 
 from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.events.wire import body_of, message_of
-from statistics_manager_service.services.event_rows import OutboxEvent, SetAsideEvent
-from statistics_manager_service.services.inbox import Inbox
+from statistics_manager_service.services.events.event_rows import OutboxEvent, SetAsideEvent
+from statistics_manager_service.services.events.inbox import Inbox
 
 _LOG = structlog.get_logger()
 _CONNECT_S: Final = 5.0

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import orjson
 
-from statistics_manager_service.services.event_rows import OutboxEvent
-from statistics_manager_service.services.events import Message, Poison
+from statistics_manager_service.services.events.event_rows import OutboxEvent
+from statistics_manager_service.services.events.events import Message, Poison
 
 _LONGEST_NAME: Final = 255
 #: Names a household in the payloads of FlexiHome's events.

@@ -11,7 +11,7 @@ import structlog
 from statistics_manager_service.errors import Declined, Unavailable
 from statistics_manager_service.feeds.deadline import until
 from statistics_manager_service.feeds.upstream import Upstream, nonsense
-from statistics_manager_service.services.account_settings import Account, read_account
+from statistics_manager_service.services.accounts.account_settings import Account, read_account
 
 _LOG = structlog.get_logger()
 #: Users that are asked for at once: their ids have to fit into a URL.

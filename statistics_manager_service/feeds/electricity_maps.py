@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from statistics_manager_service.core.carbon import milligrams
 from statistics_manager_service.feeds.intensity_values import BeginUs, InstantUs, Number, length_us, read
 from statistics_manager_service.feeds.upstream import Upstream, nonsense
-from statistics_manager_service.services.carbon_rows import FORECAST, Method
-from statistics_manager_service.services.intensities import ToldIntensity
+from statistics_manager_service.services.carbon.carbon_rows import FORECAST, Method
+from statistics_manager_service.services.carbon.intensities import ToldIntensity
 
 
 class _Value(BaseModel):

@@ -36,8 +36,8 @@ from statistics_manager_service.feeds.price_values import (
     wrong,
 )
 from statistics_manager_service.feeds.upstream import Upstream, nonsense
-from statistics_manager_service.services.price_rows import ToldPrice
-from statistics_manager_service.services.told_prices import PriceOptions, ToldPrices
+from statistics_manager_service.services.prices.price_rows import ToldPrice
+from statistics_manager_service.services.prices.told_prices import PriceOptions, ToldPrices
 
 UNIT: Final = "EUR/MWh"
 ZONE: Final = "Europe/Madrid"

@@ -15,7 +15,7 @@ from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import MILLI
 from statistics_manager_service.errors import BadInput
 from statistics_manager_service.feeds.upstream import Upstream, nonsense
-from statistics_manager_service.services.forecasting import PowerCurve
+from statistics_manager_service.services.forecasts.forecasting import PowerCurve
 
 #: The most that a home may take, W: what is above is no home's, or in another unit than is said.
 _MOST_W: Final = 1_000_000.0

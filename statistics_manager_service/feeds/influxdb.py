@@ -18,7 +18,7 @@ from statistics_manager_service.core.readings import TelemetrySeries
 from statistics_manager_service.errors import Declined, Unavailable
 from statistics_manager_service.feeds.annotated_csv import Columns, Malformed, QueryFailed, read_rows
 from statistics_manager_service.feeds.upstream import Upstream, nonsense
-from statistics_manager_service.services.pulling import Piece, RefusedRow
+from statistics_manager_service.services.telemetry.pulling import Piece, RefusedRow
 
 #: What FlexiHome's hubs and smart meters write. What each tells is said in one place, that of line protocol.
 FIELDS: Final = (

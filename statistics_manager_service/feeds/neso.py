@@ -16,8 +16,8 @@ from statistics_manager_service.core.labels import iso_label
 from statistics_manager_service.core.units import US_PER_S
 from statistics_manager_service.feeds.intensity_values import BeginUs, Number, read
 from statistics_manager_service.feeds.upstream import Upstream, nonsense
-from statistics_manager_service.services.carbon_rows import FORECAST, MEASURED, Method
-from statistics_manager_service.services.intensities import ToldIntensity
+from statistics_manager_service.services.carbon.carbon_rows import FORECAST, MEASURED, Method
+from statistics_manager_service.services.carbon.intensities import ToldIntensity
 
 _GREAT_BRITAIN: Final = "GB"
 _WITHOUT_SECONDS: Final = len("2026-10-18T02:00")

@@ -34,8 +34,8 @@ from statistics_manager_service.feeds.price_values import (
     within,
     wrong,
 )
-from statistics_manager_service.services.price_rows import ToldPrice
-from statistics_manager_service.services.told_prices import PriceOptions, ToldPrices
+from statistics_manager_service.services.prices.price_rows import ToldPrice
+from statistics_manager_service.services.prices.told_prices import PriceOptions, ToldPrices
 
 START_COLUMN: Final = "start"
 PRICE_COLUMN: Final = "price"

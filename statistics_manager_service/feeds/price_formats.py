@@ -12,7 +12,7 @@ from statistics_manager_service.feeds.esios import decode_esios
 from statistics_manager_service.feeds.octopus import decode_agile_csv, decode_rates
 from statistics_manager_service.feeds.omie import decode_day
 from statistics_manager_service.feeds.price_csv import decode_csv
-from statistics_manager_service.services.told_prices import PriceOptions, ToldPrices
+from statistics_manager_service.services.prices.told_prices import PriceOptions, ToldPrices
 
 
 @dataclass(frozen=True, slots=True)

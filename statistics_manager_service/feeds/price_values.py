@@ -16,7 +16,7 @@ from statistics_manager_service.core.price_units import fault_of_price
 from statistics_manager_service.core.spans import civil_date, midnight_us
 from statistics_manager_service.core.units import QUARTER_US, S_PER_MINUTE, US_PER_HOUR, US_PER_S
 from statistics_manager_service.errors import BadInput, Fault
-from statistics_manager_service.services.price_rows import ToldPrice
+from statistics_manager_service.services.prices.price_rows import ToldPrice
 
 HALF_HOUR_US: Final = 2 * QUARTER_US
 #: How long a price may hold for.

@@ -16,8 +16,8 @@ from statistics_manager_service.core.carbon import grams_of, milligrams
 from statistics_manager_service.core.labels import iso_label
 from statistics_manager_service.feeds.intensity_values import BeginUs, InstantUs, Number, length_us, read
 from statistics_manager_service.feeds.upstream import Upstream, nonsense
-from statistics_manager_service.services.carbon_rows import FORECAST, Method
-from statistics_manager_service.services.intensities import ToldIntensity
+from statistics_manager_service.services.carbon.carbon_rows import FORECAST, Method
+from statistics_manager_service.services.carbon.intensities import ToldIntensity
 
 _PATH: Final = "/data/inesctec/forecast/co2-intensity"
 #: Its numbers of the zones that it knows.

@@ -20,7 +20,7 @@ import tenacity
 from statistics_manager_service.errors import Declined, Unavailable
 from statistics_manager_service.feeds.deadline import keep_deadlines, until
 from statistics_manager_service.observability import CORRELATION_ID
-from statistics_manager_service.services.breaking import Breaker
+from statistics_manager_service.services.accounts.breaking import Breaker
 
 _LOG = structlog.get_logger()
 _HEADER: Final = "X-Correlation-ID"

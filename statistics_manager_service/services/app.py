@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from statistics_manager_service.core.readings import Decoded, RefusedLine, WireReadings
-from statistics_manager_service.services.accounts import Accounts
+from statistics_manager_service.services.accounts.accounts import Accounts
+from statistics_manager_service.services.accounts.tokens import Tokens
 from statistics_manager_service.services.asking import Asking
-from statistics_manager_service.services.carbon import CarbonForecasts
-from statistics_manager_service.services.comparing import Comparing
-from statistics_manager_service.services.contracts import Contracts
+from statistics_manager_service.services.carbon.carbon import CarbonForecasts
+from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.services.households import Households
-from statistics_manager_service.services.live_costs import LiveCosts
+from statistics_manager_service.services.money.comparing import Comparing
+from statistics_manager_service.services.money.live_costs import LiveCosts
+from statistics_manager_service.services.money.reconciling import Reconciling
+from statistics_manager_service.services.money.statements import Statements
 from statistics_manager_service.services.ports import Store
-from statistics_manager_service.services.producing import Producers
-from statistics_manager_service.services.reconciling import Reconciling
-from statistics_manager_service.services.recording import Recorder
-from statistics_manager_service.services.statements import Statements
-from statistics_manager_service.services.tariffs import Tariffs
-from statistics_manager_service.services.telemetry import Unknown
-from statistics_manager_service.services.tokens import Tokens
+from statistics_manager_service.services.prices.contracts import Contracts
+from statistics_manager_service.services.prices.tariffs import Tariffs
+from statistics_manager_service.services.telemetry.recording import Recorder
+from statistics_manager_service.services.telemetry.telemetry import Unknown
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.tariffs.statement import Statement
 

@@ -16,9 +16,9 @@ from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
-from statistics_manager_service.services.costing import COST_MEASURES, SUMMABLE, Costs
 from statistics_manager_service.services.homes import Home, Homes, known_household, known_state
 from statistics_manager_service.services.measuring import MEASURES, Column, Measurer, columns_of_each, needed
+from statistics_manager_service.services.money.costing import COST_MEASURES, SUMMABLE, Costs
 from statistics_manager_service.services.ports import Billing, Channel, ReadView, Revision, Store
 from statistics_manager_service.services.remembering import Remembered
 from statistics_manager_service.services.totals import Totals

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from statistics_manager_service.core.blocks import Readings, unpack_blocks
 from statistics_manager_service.core.grid import block_of
-from statistics_manager_service.services.forecast_rows import ForecastRow
-from statistics_manager_service.services.forecasting import MEASURE
+from statistics_manager_service.services.forecasts.forecast_rows import ForecastRow
+from statistics_manager_service.services.forecasts.forecasting import MEASURE
 from statistics_manager_service.services.homes import known_household
 from statistics_manager_service.services.ports import (
     Channel,
@@ -20,7 +20,7 @@ from statistics_manager_service.services.ports import (
     Revision,
     Store,
 )
-from statistics_manager_service.services.price_rows import ContractsRow
+from statistics_manager_service.services.prices.price_rows import ContractsRow
 
 _BLOCKS_AT_ONCE = 256
 _END_US = 2**62

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple, Protocol
 
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.services.carbon_rows import IntensityRows, IntensityWrites
-from statistics_manager_service.services.event_rows import EventRows, EventWrites
-from statistics_manager_service.services.forecast_rows import ForecastRows, ForecastWrites
-from statistics_manager_service.services.price_rows import PriceRows, PriceWrites
-from statistics_manager_service.services.pull_rows import PullRows, PullWrites
+from statistics_manager_service.services.carbon.carbon_rows import IntensityRows, IntensityWrites
+from statistics_manager_service.services.events.event_rows import EventRows, EventWrites
+from statistics_manager_service.services.forecasts.forecast_rows import ForecastRows, ForecastWrites
+from statistics_manager_service.services.prices.price_rows import PriceRows, PriceWrites
+from statistics_manager_service.services.telemetry.pull_rows import PullRows, PullWrites
 
 DEFAULT_GAP_LIMIT_S = 3_600
 

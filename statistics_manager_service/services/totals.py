@@ -15,9 +15,9 @@ from statistics_manager_service.core.quantities import QUANTITIES, Dimension, Ki
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.samples import energy_until
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, US_PER_DAY, US_PER_S
-from statistics_manager_service.services.correcting import correct
 from statistics_manager_service.services.ports import Channel, ReadView
-from statistics_manager_service.services.stretches import Stretch, events_of, load
+from statistics_manager_service.services.telemetry.correcting import correct
+from statistics_manager_service.services.telemetry.stretches import Stretch, events_of, load
 
 #: Columns of running totals.
 ENERGY, MEASURED, ESTIMATED, COUNT, SUM = range(5)

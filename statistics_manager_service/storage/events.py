@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from statistics_manager_service.services.event_rows import EventCounts, OutboxEvent, SetAsideEvent, WaitingEvent
+from statistics_manager_service.services.events.event_rows import EventCounts, OutboxEvent, SetAsideEvent, WaitingEvent
 from statistics_manager_service.storage import schema
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

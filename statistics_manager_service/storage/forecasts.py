@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from statistics_manager_service.services.forecast_rows import ForecastRow
+from statistics_manager_service.services.forecasts.forecast_rows import ForecastRow
 from statistics_manager_service.storage import schema
 
 

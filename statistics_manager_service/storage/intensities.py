@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from statistics_manager_service.services.carbon_rows import IntensityRow, IntensitySeries
+from statistics_manager_service.services.carbon.carbon_rows import IntensityRow, IntensitySeries
 from statistics_manager_service.storage import schema
 
 #: Rows of one statement: the least limit of a driver's parameters (SQLite's 32,766) holds them.

@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from statistics_manager_service.services.price_rows import ContractsRow, PriceDay, PriceSeries, TariffRow
+from statistics_manager_service.services.prices.price_rows import ContractsRow, PriceDay, PriceSeries, TariffRow
 from statistics_manager_service.storage import schema
 
 _COUNT: Final = "prices"

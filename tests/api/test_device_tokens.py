@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from homes import WRITE, Api, Home, channel, expect_error, new_id
 
 from statistics_manager_service.bootstrap import open_store
-from statistics_manager_service.services.tokens import Tokens
+from statistics_manager_service.services.accounts.tokens import Tokens
 from statistics_manager_service.settings import Settings
 
 DAY_US = 86_400_000_000

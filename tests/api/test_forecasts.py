@@ -17,8 +17,8 @@ import pytest
 from homes import Api, Home, expect_error, new_id
 from measured import measure, open_store, put_issue, quarter, us
 
-from statistics_manager_service.services.forecast_answers import Choice, judge
-from statistics_manager_service.services.forecasting import MOCK, OURS, SERVICE
+from statistics_manager_service.services.forecasts.forecast_answers import Choice, judge
+from statistics_manager_service.services.forecasts.forecasting import MOCK, OURS, SERVICE
 from statistics_manager_service.storage.database import SqlStore
 
 ZONE = "Europe/Lisbon"

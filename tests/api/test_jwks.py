@@ -22,7 +22,7 @@ from homes import Api, Home, expect_error
 from servers import RunningService
 
 from statistics_manager_service.errors import StatisticsError, Unavailable
-from statistics_manager_service.services.keys import PAUSE_S, PublicKeys
+from statistics_manager_service.services.accounts.keys import PAUSE_S, PublicKeys
 
 MAKERS = {
     "RS256": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),

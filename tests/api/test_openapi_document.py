@@ -24,7 +24,7 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.api.app import create_app
 from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.ingest.line_protocol import decode_line_protocol
-from statistics_manager_service.services.fields import KNOWN_FIELDS
+from statistics_manager_service.services.telemetry.fields import KNOWN_FIELDS
 from statistics_manager_service.settings import Settings
 
 

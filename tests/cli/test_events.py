@@ -17,9 +17,9 @@ from test_commands import refused, run
 from statistics_manager_service import bootstrap
 from statistics_manager_service.bootstrap.events import inbox_of
 from statistics_manager_service.events.wire import message_of
-from statistics_manager_service.services.event_rows import EventCounts
-from statistics_manager_service.services.events import MOCK_CURVE
-from statistics_manager_service.services.producing import Producers
+from statistics_manager_service.services.events.event_rows import EventCounts
+from statistics_manager_service.services.events.events import MOCK_CURVE
+from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.settings import Settings
 
 WAIT_S = 60

@@ -16,8 +16,13 @@ from measured import QUARTER_US, measure, open_store, put_home
 from test_commands import refused, run
 from upstream_server import Answer, Request, UpstreamServer
 
-from statistics_manager_service.services.forecasting import OURS, civil_day, forecast_between, measured_quarters
-from statistics_manager_service.services.verifying import verify
+from statistics_manager_service.services.forecasts.forecasting import (
+    OURS,
+    civil_day,
+    forecast_between,
+    measured_quarters,
+)
+from statistics_manager_service.services.telemetry.verifying import verify
 
 TODAY = datetime.now(ZoneInfo("Europe/Lisbon")).date()
 NOW = int(time.time()) // 900

@@ -17,7 +17,7 @@ from test_commands import Done, refused, run
 from upstream_server import Answer, Request, UpstreamServer
 
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_HOUR, US_PER_DAY
-from statistics_manager_service.services.price_series import known_series, quarters_as_told
+from statistics_manager_service.services.prices.price_series import known_series, quarters_as_told
 from statistics_manager_service.tariffs.reading import read_tariff
 
 HOURLY = "start,price\n" + "".join(f"2024-01-01T{n:02d}:00Z,{n}.5\n" for n in range(24))

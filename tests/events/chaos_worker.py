@@ -23,10 +23,10 @@ from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.events.kafka import EventConsumer, Link, Sender, Topics
 from statistics_manager_service.events.wire import message_of
 from statistics_manager_service.observability import configure_logging
-from statistics_manager_service.services.events import Message, Poison, Work
-from statistics_manager_service.services.inbox import Backoff, Inbox, Outcome
-from statistics_manager_service.services.relaying import Lease, Relay, Retries, Undertaker
-from statistics_manager_service.services.working import Duty, Workers
+from statistics_manager_service.services.events.events import Message, Poison, Work
+from statistics_manager_service.services.events.inbox import Backoff, Inbox, Outcome
+from statistics_manager_service.services.events.relaying import Lease, Relay, Retries, Undertaker
+from statistics_manager_service.services.events.working import Duty, Workers
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage.database import SqlStore, open_engine
 

@@ -12,9 +12,9 @@ from measured import Clock
 
 from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.events.wire import message_of
-from statistics_manager_service.services.event_rows import EventCounts, SetAsideEvent
-from statistics_manager_service.services.events import Message, Poison, Work
-from statistics_manager_service.services.inbox import Backoff, Inbox
+from statistics_manager_service.services.events.event_rows import EventCounts, SetAsideEvent
+from statistics_manager_service.services.events.events import Message, Poison, Work
+from statistics_manager_service.services.events.inbox import Backoff, Inbox
 from statistics_manager_service.storage.database import SqlStore, SqlView, open_engine
 
 NOTE = "NoteEvent"

@@ -23,7 +23,7 @@ from servers import PostgresServer
 
 from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.events.wire import body_of
-from statistics_manager_service.services.events import new_event
+from statistics_manager_service.services.events.events import new_event
 from statistics_manager_service.storage.database import SqlStore, open_engine
 from statistics_manager_service.storage.migrate import migrate
 

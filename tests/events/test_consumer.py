@@ -17,8 +17,8 @@ from taking import NOTE, Taking, body, down, message
 from statistics_manager_service.bootstrap.events import client_settings
 from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.events.kafka import EventConsumer, Link, Sender, Topics
-from statistics_manager_service.services.event_rows import OutboxEvent
-from statistics_manager_service.services.events import new_event
+from statistics_manager_service.services.events.event_rows import OutboxEvent
+from statistics_manager_service.services.events.events import new_event
 from statistics_manager_service.settings import Settings
 
 WAIT_S = 40

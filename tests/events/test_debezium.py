@@ -15,7 +15,7 @@ from measured import open_store
 
 from statistics_manager_service.events.kafka import Topics
 from statistics_manager_service.events.wire import message_of
-from statistics_manager_service.services.events import AGGREGATE, FORECAST_COMPUTED, Message, new_event
+from statistics_manager_service.services.events.events import AGGREGATE, FORECAST_COMPUTED, Message, new_event
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage import schema
 

@@ -13,8 +13,8 @@ from taking import NOTE, SECOND_US, Noting, Taking, body, down, message, unreada
 from statistics_manager_service.errors import BadInput, NotFound, Unavailable
 from statistics_manager_service.events.wire import message_of
 from statistics_manager_service.observability import CORRELATION_ID
-from statistics_manager_service.services.inbox import Backoff, Inbox, Outcome
-from statistics_manager_service.services.relaying import forget_processed
+from statistics_manager_service.services.events.inbox import Backoff, Inbox, Outcome
+from statistics_manager_service.services.events.relaying import forget_processed
 from statistics_manager_service.storage.database import SqlStore, open_engine
 
 

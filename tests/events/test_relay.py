@@ -11,10 +11,17 @@ from statistics_manager_service.bootstrap.events import InProcess
 from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.events.kafka import _DELIVERY_S
 from statistics_manager_service.events.wire import message_of
-from statistics_manager_service.services.event_rows import OutboxEvent, SetAsideEvent
-from statistics_manager_service.services.events import new_event, nothing
-from statistics_manager_service.services.inbox import Backoff, Inbox
-from statistics_manager_service.services.relaying import LEASE_S, Lease, Relay, Retries, Undertaker, forget_events
+from statistics_manager_service.services.events.event_rows import OutboxEvent, SetAsideEvent
+from statistics_manager_service.services.events.events import new_event, nothing
+from statistics_manager_service.services.events.inbox import Backoff, Inbox
+from statistics_manager_service.services.events.relaying import (
+    LEASE_S,
+    Lease,
+    Relay,
+    Retries,
+    Undertaker,
+    forget_events,
+)
 from statistics_manager_service.storage.database import SqlStore
 
 SECOND_US = 1_000_000

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statistics_manager_service.events.wire import body_of, message_of
-from statistics_manager_service.services.event_rows import OutboxEvent
-from statistics_manager_service.services.events import Message, Poison
+from statistics_manager_service.services.events.event_rows import OutboxEvent
+from statistics_manager_service.services.events.events import Message, Poison
 
 ID, TYPE, PLACE = "0b0e6f0e-36a5-4e3b-8a4f-5b7f5b0e6f0e", "ForecastComputedEvent", "hems.statistics/0/17"
 PAYLOAD = {"user_id": "abcde12345", "forecast_date": "2023-01-20"}

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from statistics_manager_service.errors import Unavailable
-from statistics_manager_service.services.working import Duty, Workers
+from statistics_manager_service.services.events.working import Duty, Workers
 
 WAIT_S = 20
 

@@ -15,7 +15,7 @@ from statistics_manager_service.bootstrap.feeds import account_manager
 from statistics_manager_service.errors import StatisticsError, Unavailable
 from statistics_manager_service.feeds.account_manager import AccountManager
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.account_settings import read_account, with_account
+from statistics_manager_service.services.accounts.account_settings import read_account, with_account
 from statistics_manager_service.settings import Settings
 
 TIMEOUT_S = 0.7

@@ -18,8 +18,8 @@ from statistics_manager_service.feeds.electricity_maps import ElectricityMaps
 from statistics_manager_service.feeds.neso import Neso
 from statistics_manager_service.feeds.sentinel import Sentinel
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.carbon import IntensitySource
-from statistics_manager_service.services.intensities import ToldIntensity
+from statistics_manager_service.services.carbon.carbon import IntensitySource
+from statistics_manager_service.services.carbon.intensities import ToldIntensity
 from statistics_manager_service.settings import Settings
 
 SENTINEL = "/data/inesctec/forecast/co2-intensity"

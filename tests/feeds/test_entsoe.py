@@ -17,8 +17,8 @@ from statistics_manager_service.errors import BadInput, Declined, Unavailable
 from statistics_manager_service.feeds.bidding_zones import BIDDING_ZONES
 from statistics_manager_service.feeds.entsoe import Entsoe, decode_a44
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.price_rows import ToldPrice
-from statistics_manager_service.services.told_prices import PriceOptions
+from statistics_manager_service.services.prices.price_rows import ToldPrice
+from statistics_manager_service.services.prices.told_prices import PriceOptions
 
 ANY = PriceOptions()
 NAMESPACE = "urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:3"

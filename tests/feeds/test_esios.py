@@ -18,7 +18,7 @@ from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import BadInput, Declined, Unavailable
 from statistics_manager_service.feeds.esios import PVPC, SURPLUS, Esios, decode_esios
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.told_prices import PriceOptions
+from statistics_manager_service.services.prices.told_prices import PriceOptions
 
 ANY = PriceOptions()
 ARCHIVE = "/archives/70/download_json"

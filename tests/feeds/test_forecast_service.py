@@ -18,7 +18,13 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.errors import Declined, Unavailable
 from statistics_manager_service.feeds.forecast_service import ForecastService
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.forecasting import OURS, SERVICE, Forecasts, PowerCurve, forecast_between
+from statistics_manager_service.services.forecasts.forecasting import (
+    OURS,
+    SERVICE,
+    Forecasts,
+    PowerCurve,
+    forecast_between,
+)
 from statistics_manager_service.services.ports import Household
 from statistics_manager_service.storage.database import SqlStore
 

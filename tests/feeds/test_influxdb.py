@@ -32,8 +32,8 @@ from measured import us
 from statistics_manager_service.errors import Declined, Unavailable
 from statistics_manager_service.feeds.influxdb import FIELDS, InfluxDb, flux
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.fields import KNOWN_FIELDS
-from statistics_manager_service.services.pulling import Piece
+from statistics_manager_service.services.telemetry.fields import KNOWN_FIELDS
+from statistics_manager_service.services.telemetry.pulling import Piece
 
 START_US, END_US = us("2023-01-01"), us("2023-01-02")
 START_NS = START_US * 1000

@@ -18,8 +18,8 @@ from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import BadInput, Declined, Unavailable
 from statistics_manager_service.feeds.octopus import Octopus, decode_agile_csv, decode_rates
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.price_rows import ToldPrice
-from statistics_manager_service.services.told_prices import PriceOptions
+from statistics_manager_service.services.prices.price_rows import ToldPrice
+from statistics_manager_service.services.prices.told_prices import PriceOptions
 
 ANY = PriceOptions()
 HALF_US = 2 * QUARTER_US

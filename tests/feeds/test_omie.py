@@ -18,7 +18,7 @@ from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import BadInput, Unavailable
 from statistics_manager_service.feeds.omie import Omie, decode_day
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.told_prices import PriceOptions
+from statistics_manager_service.services.prices.told_prices import PriceOptions
 
 PT, ES = PriceOptions(country="pt"), PriceOptions(country="es")
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)

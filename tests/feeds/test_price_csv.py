@@ -17,7 +17,7 @@ from measured import HOUR_US, us
 from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import BadInput
 from statistics_manager_service.feeds.price_csv import decode_csv
-from statistics_manager_service.services.told_prices import PriceOptions
+from statistics_manager_service.services.prices.told_prices import PriceOptions
 
 
 def options(**told: Any) -> PriceOptions:

@@ -14,7 +14,7 @@ from test_octopus import ROWS, page, rate
 from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import BadInput
 from statistics_manager_service.feeds.price_formats import PRICE_FORMATS
-from statistics_manager_service.services.told_prices import PriceOptions
+from statistics_manager_service.services.prices.told_prices import PriceOptions
 
 MARGINAL = "MARGINALPDBC;\n" + "".join(f"2024;01;15;{n};{n},5;{n}.25;\n" for n in range(1, 25)) + "*\n"
 TABLE = (

@@ -17,7 +17,7 @@ from upstream_server import WAYS, Answer, UpstreamServer
 from statistics_manager_service.errors import BadInput, Declined, Unavailable
 from statistics_manager_service.feeds.upstream import Upstream
 from statistics_manager_service.observability import CORRELATION_ID
-from statistics_manager_service.services.breaking import Breaker
+from statistics_manager_service.services.accounts.breaking import Breaker
 
 TIMEOUT_S = 0.7
 #: Beyond the timeout: what a loaded machine may take.

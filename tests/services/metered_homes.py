@@ -13,13 +13,13 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US
-from statistics_manager_service.services.bills import Bills
-from statistics_manager_service.services.comparing import Comparing, Comparison
-from statistics_manager_service.services.contracts import Contracts
-from statistics_manager_service.services.reconciling import Reconciling
-from statistics_manager_service.services.recording import Recorder
-from statistics_manager_service.services.statements import Asked, Statements
-from statistics_manager_service.services.tariffs import Tariffs
+from statistics_manager_service.services.money.bills import Bills
+from statistics_manager_service.services.money.comparing import Comparing, Comparison
+from statistics_manager_service.services.money.reconciling import Reconciling
+from statistics_manager_service.services.money.statements import Asked, Statements
+from statistics_manager_service.services.prices.contracts import Contracts
+from statistics_manager_service.services.prices.tariffs import Tariffs
+from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.tariffs.statement import Statement
 
 VAT = {"vat": {"rate": "0.23"}}

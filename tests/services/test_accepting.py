@@ -9,8 +9,8 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.errors import BadInput
-from statistics_manager_service.services.accepting import accept, claim
 from statistics_manager_service.services.ports import Channel, Household
+from statistics_manager_service.services.telemetry.accepting import accept, claim
 
 NOW_US = 1_700_000_000 * US_PER_S
 HOME = Household(1, "home", register_unit="kWh")

@@ -16,10 +16,10 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.bootstrap.events import handlers_of
 from statistics_manager_service.errors import NotFound
 from statistics_manager_service.events.wire import message_of
-from statistics_manager_service.services.account_events import CHANGED, DELETED, REGISTERED
-from statistics_manager_service.services.event_rows import SetAsideEvent
+from statistics_manager_service.services.accounts.account_events import CHANGED, DELETED, REGISTERED
+from statistics_manager_service.services.events.event_rows import SetAsideEvent
+from statistics_manager_service.services.events.inbox import Backoff, Inbox, Outcome
 from statistics_manager_service.services.households import settings_of
-from statistics_manager_service.services.inbox import Backoff, Inbox, Outcome
 from statistics_manager_service.services.ports import Household
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage import schema

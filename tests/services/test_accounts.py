@@ -16,9 +16,9 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.feeds.account_manager import AccountManager
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.accounts import UNKNOWN_S, Accounts
+from statistics_manager_service.services.accounts.accounts import UNKNOWN_S, Accounts
+from statistics_manager_service.services.accounts.once import AskedOnce
 from statistics_manager_service.services.households import settings_of
-from statistics_manager_service.services.once import AskedOnce
 from statistics_manager_service.services.ports import Household
 from statistics_manager_service.storage.database import SqlStore
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from structlog.testing import capture_logs
 
 from statistics_manager_service.errors import NotAuthenticated, Unavailable
-from statistics_manager_service.services.blacklisting import RESET_S, Blacklist, is_canonical, spellings
+from statistics_manager_service.services.accounts.blacklisting import RESET_S, Blacklist, is_canonical, spellings
 
 CLAIMS = {"sub": "home1", "exp": 4_000_000_000}
 KEY = "k" * 64

@@ -20,7 +20,7 @@ from statistics_manager_service.feeds.electricity_maps import ElectricityMaps
 from statistics_manager_service.feeds.neso import Neso
 from statistics_manager_service.feeds.sentinel import Sentinel
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.carbon import (
+from statistics_manager_service.services.carbon.carbon import (
     OF_THE_PAST,
     UNKNOWN,
     CarbonForecasts,
@@ -28,9 +28,9 @@ from statistics_manager_service.services.carbon import (
     IntensitySource,
     time_zone_of,
 )
-from statistics_manager_service.services.carbon_rows import Method
-from statistics_manager_service.services.fetching import Fetching
-from statistics_manager_service.services.intensities import Kept, ToldIntensity, intensity_quarters, keep
+from statistics_manager_service.services.carbon.carbon_rows import Method
+from statistics_manager_service.services.carbon.fetching import Fetching
+from statistics_manager_service.services.carbon.intensities import Kept, ToldIntensity, intensity_quarters, keep
 from statistics_manager_service.storage.database import SqlStore
 
 SENTINEL, MAPS = "/data/inesctec/forecast/co2-intensity", "/v3/carbon-intensity/forecast"

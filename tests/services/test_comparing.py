@@ -17,10 +17,10 @@ from statistics_manager_service import bootstrap
 from statistics_manager_service.core.units import MILLIWH_PER_KWH, QUARTERS_PER_DAY
 from statistics_manager_service.demo import homes, price_series, readings
 from statistics_manager_service.errors import BadInput, NotFound
-from statistics_manager_service.services.comparing import Compared, Comparison, Result
-from statistics_manager_service.services.price_rows import PriceSeries, ToldPrice
-from statistics_manager_service.services.price_series import keep_prices
-from statistics_manager_service.services.scenarios import SCENARIOS
+from statistics_manager_service.services.money.comparing import Compared, Comparison, Result
+from statistics_manager_service.services.money.scenarios import SCENARIOS
+from statistics_manager_service.services.prices.price_rows import PriceSeries, ToldPrice
+from statistics_manager_service.services.prices.price_series import keep_prices
 
 CENT = Fraction(1, 100)
 FLAT = tariff(energy("0.16"), standing("0.30"))

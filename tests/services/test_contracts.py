@@ -11,7 +11,7 @@ import pytest
 from measured import Clock, open_store, put_home, us
 
 from statistics_manager_service.errors import BadInput, Conflict, NotFound
-from statistics_manager_service.services.contracts import (
+from statistics_manager_service.services.prices.contracts import (
     STANDARD_POWERS_KVA,
     Contract,
     Contracts,
@@ -19,7 +19,7 @@ from statistics_manager_service.services.contracts import (
     contracts_of_each,
     standard_power_kva,
 )
-from statistics_manager_service.services.tariffs import Tariffs
+from statistics_manager_service.services.prices.tariffs import Tariffs
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.storage.migrate import migrate
 from statistics_manager_service.tariffs.shipped import shipped_ids

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from statistics_manager_service.core.units import QUARTER_S
 from statistics_manager_service.errors import BadInput
-from statistics_manager_service.services.evcc_zones import EvccNames, tariff_from_evcc
-from statistics_manager_service.services.tariff_documents import document_of_yaml
+from statistics_manager_service.services.prices.evcc_zones import EvccNames, tariff_from_evcc
+from statistics_manager_service.services.prices.tariff_documents import document_of_yaml
 from statistics_manager_service.tariffs.clockwork import Clockwork
 from statistics_manager_service.tariffs.prices import Scheduled
 from statistics_manager_service.tariffs.reading import read_tariff

@@ -17,9 +17,10 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY
 from statistics_manager_service.errors import BadInput, NotFound, Unavailable
 from statistics_manager_service.events.wire import message_of
-from statistics_manager_service.services.events import FORECAST_COMPUTED, Message
-from statistics_manager_service.services.forecast_answers import Choice, judge
-from statistics_manager_service.services.forecasting import (
+from statistics_manager_service.services.events.events import FORECAST_COMPUTED, Message
+from statistics_manager_service.services.events.inbox import Backoff, Inbox, Outcome
+from statistics_manager_service.services.forecasts.forecast_answers import Choice, judge
+from statistics_manager_service.services.forecasts.forecasting import (
     MOCK,
     OURS,
     SERVICE,
@@ -31,7 +32,6 @@ from statistics_manager_service.services.forecasting import (
     lacking,
     measured_quarters,
 )
-from statistics_manager_service.services.inbox import Backoff, Inbox, Outcome
 from statistics_manager_service.services.ports import Household
 from statistics_manager_service.storage.database import SqlStore
 

@@ -15,12 +15,12 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import Declined, StatisticsError, Unavailable
-from statistics_manager_service.services.event_rows import OutboxEvent, WaitingEvent
-from statistics_manager_service.services.forecasting import Forecasts, civil_day
-from statistics_manager_service.services.jobs import DailyForecasts, Jobs, each_household
+from statistics_manager_service.services.events.event_rows import OutboxEvent, WaitingEvent
+from statistics_manager_service.services.events.jobs import DailyForecasts, Jobs, each_household
+from statistics_manager_service.services.events.producing import Producers, forecast_wish
+from statistics_manager_service.services.events.relaying import Lease
+from statistics_manager_service.services.forecasts.forecasting import Forecasts, civil_day
 from statistics_manager_service.services.ports import Household
-from statistics_manager_service.services.producing import Producers, forecast_wish
-from statistics_manager_service.services.relaying import Lease
 from statistics_manager_service.storage.database import SqlStore
 
 NOON = "2024-05-10T12:00:00"

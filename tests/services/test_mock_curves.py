@@ -15,12 +15,17 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Float64, WireReadings
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY
 from statistics_manager_service.errors import BadInput, NotFound
-from statistics_manager_service.services.forecasting import MOCK, civil_day, forecast_between, measured_quarters
-from statistics_manager_service.services.mock_curves import METER, MockCurveHandler
-from statistics_manager_service.services.mock_telemetry import MockTelemetry, mock_power_w
+from statistics_manager_service.services.events.mock_curves import METER, MockCurveHandler
+from statistics_manager_service.services.events.mock_telemetry import MockTelemetry, mock_power_w
+from statistics_manager_service.services.forecasts.forecasting import (
+    MOCK,
+    civil_day,
+    forecast_between,
+    measured_quarters,
+)
 from statistics_manager_service.services.ports import Channel, Household
-from statistics_manager_service.services.recording import Recorder
-from statistics_manager_service.services.verifying import verify
+from statistics_manager_service.services.telemetry.recording import Recorder
+from statistics_manager_service.services.telemetry.verifying import verify
 from statistics_manager_service.storage.database import SqlStore
 
 DAY = "2024-05-10T00:00:00Z"

@@ -11,8 +11,8 @@ import pytest
 from measured import open_store, us
 
 from statistics_manager_service.errors import BadInput, Conflict
-from statistics_manager_service.services.price_bodies import columns_of_csv, put_series, read_series
-from statistics_manager_service.services.price_rows import ToldPrice
+from statistics_manager_service.services.prices.price_bodies import columns_of_csv, put_series, read_series
+from statistics_manager_service.services.prices.price_rows import ToldPrice
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.storage.migrate import migrate
 

@@ -14,8 +14,8 @@ from measured import open_store
 
 from statistics_manager_service.core.price_units import price_unit
 from statistics_manager_service.errors import BadInput, Conflict, NotFound
-from statistics_manager_service.services.price_rows import PriceSeries, ToldPrice
-from statistics_manager_service.services.price_series import (
+from statistics_manager_service.services.prices.price_rows import PriceSeries, ToldPrice
+from statistics_manager_service.services.prices.price_series import (
     Kept,
     PriceColumns,
     SeriesQuarters,

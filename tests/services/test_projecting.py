@@ -15,8 +15,8 @@ from measured import HOUR_US, us
 from statistics_manager_service.core.schedules import Mask
 from statistics_manager_service.core.units import MILLIWH_PER_KWH, QUARTER_US
 from statistics_manager_service.errors import NotFound
-from statistics_manager_service.services.day_prices import PriceSpan, cheapest_windows
-from statistics_manager_service.services.stand_in_prices import same_times
+from statistics_manager_service.services.money.day_prices import PriceSpan, cheapest_windows
+from statistics_manager_service.services.prices.stand_in_prices import same_times
 from statistics_manager_service.storage.database import SqlStore
 
 #: What of a day of the clock is taken: none at night, most in the evening, Wh a quarter-hour.

@@ -16,7 +16,7 @@ from measured import us
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.ingest.presets import read_file
-from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.tariffs.shipped import shipped_document
 
 #: The days of a month on which the projection is asked for, as they begin.

@@ -18,13 +18,13 @@ from statistics_manager_service.errors import BadInput, NotFound, Refused, Unava
 from statistics_manager_service.events.wire import body_of, message_of
 from statistics_manager_service.feeds.influxdb import InfluxDb
 from statistics_manager_service.feeds.upstream import Upstream
-from statistics_manager_service.services.events import GET_REAL_DATA, new_event
-from statistics_manager_service.services.forecasting import measured_quarters
-from statistics_manager_service.services.inbox import Outcome
+from statistics_manager_service.services.events.events import GET_REAL_DATA, new_event
+from statistics_manager_service.services.events.inbox import Outcome
+from statistics_manager_service.services.forecasts.forecasting import measured_quarters
 from statistics_manager_service.services.ports import Household
-from statistics_manager_service.services.pulling import OVERLAP_US, Piece, Pulled, Puller, measurements_of
-from statistics_manager_service.services.recording import Recorder
-from statistics_manager_service.services.verifying import verify
+from statistics_manager_service.services.telemetry.pulling import OVERLAP_US, Piece, Pulled, Puller, measurements_of
+from statistics_manager_service.services.telemetry.recording import Recorder
+from statistics_manager_service.services.telemetry.verifying import verify
 from statistics_manager_service.settings import Settings
 from statistics_manager_service.storage import schema
 from statistics_manager_service.storage.database import SqlStore

@@ -18,9 +18,9 @@ from metered_homes import DAY_AND_NIGHT, Desk, by_clock, energy, standing, surpl
 from statistics_manager_service.api.statements import line_json
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY
 from statistics_manager_service.errors import BadInput, NotFound
-from statistics_manager_service.services.invoices import lines_of_invoice
-from statistics_manager_service.services.reconciling import Pair, Reconciliation, summary_of
-from statistics_manager_service.services.tariff_documents import document_of_yaml
+from statistics_manager_service.services.money.invoices import lines_of_invoice
+from statistics_manager_service.services.money.reconciling import Pair, Reconciliation, summary_of
+from statistics_manager_service.services.prices.tariff_documents import document_of_yaml
 from statistics_manager_service.tariffs.statement import Statement
 
 DOCUMENTS = pathlib.Path(__file__).parent.parent / "tariffs" / "documents"
@@ -557,7 +557,7 @@ def test_how_well_our_side_is_known_stands_beside(desk: Desk) -> None:
 
 
 def test_figures_follow_from_each_other() -> None:
-    from statistics_manager_service.services.invoices import ToldLine
+    from statistics_manager_service.services.money.invoices import ToldLine
 
     def known(**figures: Any) -> tuple[Fraction | None, ...]:
         (one,) = lines_of_invoice([ToldLine.model_validate({"label": "x", **figures})])

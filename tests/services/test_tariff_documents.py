@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from statistics_manager_service.errors import BadInput
-from statistics_manager_service.services.tariff_documents import MOST_PARTS, document_of_yaml, plain_document
+from statistics_manager_service.services.prices.tariff_documents import MOST_PARTS, document_of_yaml, plain_document
 from statistics_manager_service.tariffs.reading import read_tariff
 from statistics_manager_service.tariffs.shipped import shipped_ids, shipped_tariff
 

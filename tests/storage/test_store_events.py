@@ -12,7 +12,7 @@ from measured import open_store
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.errors import Unavailable
-from statistics_manager_service.services.event_rows import OutboxEvent, SetAsideEvent, WaitingEvent
+from statistics_manager_service.services.events.event_rows import OutboxEvent, SetAsideEvent, WaitingEvent
 from statistics_manager_service.services.ports import Household
 from statistics_manager_service.storage import schema
 from statistics_manager_service.storage.database import SqlStore, open_engine

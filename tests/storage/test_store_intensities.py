@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from statistics_manager_service.services.carbon_rows import FORECAST, MEASURED, IntensityRow, IntensitySeries
+from statistics_manager_service.services.carbon.carbon_rows import FORECAST, MEASURED, IntensityRow, IntensitySeries
 from statistics_manager_service.storage.database import SqlStore
 
 HOUR_US = 3_600_000_000

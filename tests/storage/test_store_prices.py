@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from statistics_manager_service.services.ports import Household
-from statistics_manager_service.services.price_rows import ContractsRow, PriceDay, PriceSeries, TariffRow
+from statistics_manager_service.services.prices.price_rows import ContractsRow, PriceDay, PriceSeries, TariffRow
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.storage.schema import BULK_TABLES, REFERENCE_TABLES, metadata
 

@@ -12,12 +12,12 @@ from servers import PostgresServer
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.errors import Conflict, Unavailable
-from statistics_manager_service.services.event_rows import SetAsideEvent, WaitingEvent
-from statistics_manager_service.services.events import new_event
-from statistics_manager_service.services.forecast_rows import ForecastRow
+from statistics_manager_service.services.events.event_rows import SetAsideEvent, WaitingEvent
+from statistics_manager_service.services.events.events import new_event
+from statistics_manager_service.services.forecasts.forecast_rows import ForecastRow
 from statistics_manager_service.services.ports import Channel, DeviceToken, Household, MeterEvent
-from statistics_manager_service.services.price_rows import ContractsRow, PriceDay, PriceSeries, TariffRow
-from statistics_manager_service.services.recording import Recorder
+from statistics_manager_service.services.prices.price_rows import ContractsRow, PriceDay, PriceSeries, TariffRow
+from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.storage import schema
 from statistics_manager_service.storage.database import SqlStore, driver_url, open_engine
 

@@ -1,0 +1,1 @@
+"""Who calls and whose home it is: tokens, keys, accounts that are kept elsewhere."""

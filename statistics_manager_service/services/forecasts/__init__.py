@@ -1,0 +1,1 @@
+"""Forecasts: made, fetched, kept, told."""

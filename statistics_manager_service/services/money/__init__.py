@@ -1,0 +1,1 @@
+"""What homes pay: bills, statements, costs in every grouping, comparisons, projections, invoices."""

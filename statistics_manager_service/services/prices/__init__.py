@@ -1,0 +1,1 @@
+"""What bills hang on: tariffs, contracts, series of prices."""
