@@ -172,8 +172,10 @@ def test_the_summary_tells_the_cost_where_there_are_contracts(live: Home) -> Non
         assert today["unit"] == "EUR"
         assert today["value"] == pytest.approx(so_far, abs=0.01)
     for name in ("this_month", "this_year"):
+        whole = live.ask("cost_net", "total", told[name]["start"], told[name]["end"])["series"][0]
         if "energy_import" in told[name]:  # it may have begun just now
-            assert told[name]["cost_net"]["value"] > 0
+            assert told[name]["cost_net"]["value"] == pytest.approx(float(whole["total"]), abs=0.01)
+            assert told[name]["cost_net"]["coverage"] == pytest.approx(float(whole["coverage"][0]), abs=1e-3)
 
 
 def test_the_summary_of_a_household_without_contracts_tells_no_cost(home: Home) -> None:
