@@ -77,11 +77,11 @@ class LiveHome:
         told = WireReadings(self.id, meter, quantity, Kind.INTERVAL, "Wh", at_us, values, lengths)
         assert not Recorder(self.store, bootstrap.now_us).record([told]).refused
 
-    def tell_prices(self, name: str, begin: str, hourly: Sequence[str]) -> None:
-        """Prices of hours, EUR/kWh, from an instant on."""
+    def tell_prices(self, name: str, begin: str, hourly: Sequence[str], currency: str = "EUR") -> None:
+        """Prices of hours, per kWh, from an instant on."""
         told = [ToldPrice(us(begin) + i * HOUR_US, HOUR_US, Decimal(one)) for i, one in enumerate(hourly)]
         with self.store.writing() as view:
-            keep_prices(view, PriceSeries(0, name, "EUR/kWh", 3_600), told, self.clock())
+            keep_prices(view, PriceSeries(0, name, f"{currency}/kWh", 3_600), told, self.clock())
 
     def cost(self, now: str | None = None) -> LiveCost:
         if now is not None:

@@ -254,6 +254,12 @@ def test_a_series_of_which_nothing_is_known_leaves_the_projection_out(store: Sql
     assert made.cost().today.cost_import is None
 
 
+def test_prices_in_another_currency_do_not_stand_in(store: SqlStore) -> None:
+    made = home(store, SPOT)
+    made.tell_prices("market", BEGIN, [hourly(hour) for hour in range(90 * 24)], "NOK")
+    assert "prices of energy are not known" in made.why_not()
+
+
 def test_missing_values_are_the_mean_of_the_last_known_ones_of_their_slot() -> None:
     slot = np.tile(np.arange(2), 12)
     units = np.arange(24, dtype=np.int64) * 10

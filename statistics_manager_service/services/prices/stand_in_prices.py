@@ -60,7 +60,7 @@ class StandInPrices:
         return made
 
     def _filled(self, view: ReadView, plan: Plan) -> StoodIn:
-        zone = plan.terms[0].tariff.time_zone
+        zone, currency = plan.terms[0].tariff.time_zone, plan.terms[0].tariff.currency
         names: dict[str, None] = {}
 
         def read(name: str, first: int, count: int) -> tuple[Decimals, Mask]:
@@ -68,6 +68,8 @@ class StandInPrices:
             try:
                 found = self._columns.quarters(view, name, first - back, back + count)
             except NotFound:
+                return no_series(name, first, count)
+            if found.currency not in (None, currency):  # which prices nothing, as in a bill
                 return no_series(name, first, count)
             if found.known[back:].all():
                 return Decimals(found.values.units[back:], found.values.places), found.known[back:]
