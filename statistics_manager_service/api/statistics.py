@@ -35,6 +35,7 @@ from statistics_manager_service.services.asking import (
     parse_verdict,
     parse_week_start,
 )
+from statistics_manager_service.services.money.costing import COST_MEASURES
 from statistics_manager_service.services.overview import summary_of
 
 router = APIRouter(tags=["Ask"])
@@ -120,6 +121,9 @@ class StatisticsQuery(BaseModel):
         None, max_length=64, description="One meter of the household; all that count unless named."
     )
     week_start: Annotated[str, checked(parse_week_start)] = Field("monday", description="First day of a week.")
+    as_of: Annotated[str, moment("as_of")] | None = Field(
+        None, description="As it was known then: readings, tariffs, contracts and prices told later do not count."
+    )
     format: Annotated[str, checked(format_named)] | None = Field(
         None, description="json, csv, ndjson, arrow or parquet; wins over the Accept header."
     )
@@ -128,11 +132,16 @@ class StatisticsQuery(BaseModel):
     def question(self) -> Question:
         """The question as the service takes it."""
         measures = ",".join(self.measures)
-        return Question(measures, self.start, self.end, self.group_by, self.timezone, self.meter, self.week_start)
+        return Question(
+            measures, self.start, self.end, self.group_by, self.timezone, self.meter, self.week_start, self.as_of
+        )
 
     @cached_property
     def is_short(self) -> bool:
-        """Whether an answer takes about a millisecond: some hundred days, or fine buckets within about a month."""
+        """Whether an answer takes about a millisecond: some hundred days, or fine buckets within about a month; no bill
+        and nothing of the past."""
+        if self.as_of is not None or any(one in COST_MEASURES for one in ",".join(self.measures).split(",")):
+            return False
         first, last = (int(text[:4]) * 12 + int(text[5:7]) for text in (self.start, self.end))
         return last - first <= (1 if self.group_by in ("15_mins", "hourly") else 24)
 
@@ -244,7 +253,7 @@ async def household_summary(request: Request, household: str, who: Annotated[Cal
     """The household's energies and rates of today, this month and this year so far, in its own zone."""
     require_read(who, household)
     services = services_of(request)
-    body = await run(services, lambda: orjson.dumps(summary_of(services.asking, household)))
+    body = await run(services, lambda: orjson.dumps(summary_of(services.asking, household)), short=False)
     return Response(body, media_type=JSON)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from statistics_manager_service.services.measuring import MEASURES, Column, Meas
 from statistics_manager_service.services.money.costing import COST_MEASURES, SUMMABLE, Costs
 from statistics_manager_service.services.ports import Billing, Channel, ReadView, Revision, Store
 from statistics_manager_service.services.remembering import Remembered
+from statistics_manager_service.services.telemetry.as_known import as_known
 from statistics_manager_service.services.totals import Totals
 
 #: Of one answer: households × measures × buckets. So many take some hundred megabytes on the way out.
@@ -47,6 +48,7 @@ class Question:
     timezone: str | None = None
     meter: str | None = None
     week_start: str = "monday"
+    as_of: str | None = None
 
 
 @dataclass(slots=True)
@@ -133,9 +135,11 @@ def _is_cost(measures: Sequence[str]) -> bool:
 def _statistics(view: ReadView, home: Home, question: Question, costs: Costs) -> Statistics:
     household = home.household
     measures, cal = parsed(question, household.timezone, household.billing)
-    measurer = Measurer(Totals(view, cal.edges_us), home.channels)
+    until_us = None if question.as_of is None else parse_moment(question.as_of, household.timezone, "as_of")
+    past, known = (view, home) if until_us is None else as_known(view, home, until_us)
+    measurer = Measurer(Totals(past, cal.edges_us), known.channels)
     money = [one for one in measures if one in COST_MEASURES]
-    priced = dict(zip(money, costs.columns(view, home, cal, money) if money else (), strict=True))
+    priced = dict(zip(money, costs.columns(view, home, cal, money, until_us) if money else (), strict=True))
     columns = [priced.get(measure) or measurer.column(measure, question.meter) for measure in measures]
     return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
 
@@ -192,6 +196,8 @@ def _read(question: Question, zone: str) -> _Asked:
     week_start = _value(faults, lambda: parse_week_start(question.week_start), 0)
     if start_us is not None and end_us is not None and end_us <= start_us:
         faults.append(END_NOT_AFTER_START)
+    if question.as_of is not None:
+        _value(faults, lambda: parse_moment(question.as_of or "", known, "as_of"), None)
     if question.meter is not None and _is_cost(measures):
         some = ", ".join(one for one in measures if one in COST_MEASURES)
         faults.append(Fault("meter", f"{some} of a single meter can't be told: a bill is of the household"))
@@ -237,7 +243,8 @@ class Asking:
 
     def encoded(self, household_id: str, question: Question, form: str, encode: Callable[[Statistics], bytes]) -> bytes:
         """The same in the bytes of a form, worked out again only where something of the household has changed."""
-        if _is_cost(question.measures.split(",")):  # costs change with tariffs, prices and the hour, too
+        # costs change with tariffs, prices and the hour, too; what was known then is seldom asked for
+        if question.as_of is not None or _is_cost(question.measures.split(",")):
             return encode(self.statistics(household_id, question))
         key = (household_id, question, form)
         state = self._store.state_of(household_id)
@@ -269,6 +276,9 @@ class Asking:
                 raise BadInput.of([Fault("group_by", "the households have several billing days; ask for each alone")])
             zone = zones.pop() if zones else "UTC"
             measures, cal = parsed(question, zone, next(iter(cycles), Billing()), len(households))
+            if question.as_of is not None:
+                of_zone = replace(question, timezone=cal.zone)
+                return [_statistics(view, home, of_zone, self._costs) for home in homes]
             channels = [one.channels for one in homes]
             totals = Totals(view, cal.edges_us)
             plain = [one for one in measures if one not in COST_MEASURES]

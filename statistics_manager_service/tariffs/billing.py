@@ -70,13 +70,19 @@ class Plan:
     """Contracts over a time, ready to bill any home that has them: schedules looked up, prices in columns.
 
     terms: those that price imports do not overlap, nor do those that price exports. edges_us: pieces of time, none
-    across a quarter-hour, a cut (terms.cuts_of) or a change of period. source: of the series that prices name.
+    across a quarter-hour, a cut (terms.cuts_of) or a change of period. source: of the series that prices name. notes:
+    what whoever found the contracts has to say of them, such as series that are not there.
     """
 
     def __init__(
-        self, terms: Sequence[Term], periods: Sequence[BillingPeriod], edges_us: Int64, source: SeriesSource
+        self,
+        terms: Sequence[Term],
+        periods: Sequence[BillingPeriod],
+        edges_us: Int64,
+        source: SeriesSource,
+        notes: Sequence[str] = (),
     ) -> None:
-        self.terms, self.periods, self.edges_us = tuple(terms), tuple(periods), edges_us
+        self.terms, self.periods, self.edges_us, self.notes = tuple(terms), tuple(periods), edges_us, tuple(notes)
         self._priced = [
             [_Priced(stretch, self, source) for stretch in stretches_of(term, periods, edges_us)] for term in terms
         ]

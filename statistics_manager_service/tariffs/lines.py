@@ -12,7 +12,7 @@ from statistics_manager_service.core.decimals import exact_sum
 from statistics_manager_service.core.ratios import Ratio
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.tariffs.amounts import Amount
-from statistics_manager_service.tariffs.document import Energy, Rounding
+from statistics_manager_service.tariffs.document import Component, Credit, Energy, Minimum, Percentage, Rounding
 from statistics_manager_service.tariffs.items import Bill, Item, SegmentBill
 from statistics_manager_service.tariffs.statement import EXPORT, KINDS, Line, TaxTotal
 from statistics_manager_service.tariffs.terms import Segment, Term
@@ -84,7 +84,7 @@ def lines_of_item(term: Term, segment: Segment, item: Item) -> Iterator[Line]:
             tax=tax_amount,
             gross=net_amount + tax_amount,
             missing_price_share=_missing_share(amount),
-            note=_note(amount),
+            note=_note(component, amount),
             period_title=amount.titled(titles),
         )
 
@@ -107,12 +107,27 @@ def _missing_share(amount: Amount) -> Fraction:
     return Ratio(amount.unknown, amount.energy + amount.unknown).fraction
 
 
-def _note(amount: Amount) -> str | None:
+def _note(component: Component, amount: Amount) -> str | None:
+    """What explains a line that quantity and price do not."""
+    found = []
     if amount.unknown:
-        return f"without {_kwh(amount.unknown_milliwh)} kWh whose price is not known"
+        found.append(f"without {_kwh(amount.unknown_milliwh)} kWh whose price is not known")
     if amount.substituted:
-        return f"{_kwh(amount.substituted_milliwh)} kWh at prices that stand in for missing ones"
-    return None
+        found.append(f"{_kwh(amount.substituted_milliwh)} kWh at prices that stand in for missing ones")
+    if isinstance(component, Minimum):
+        found.append("what lacks to the least amount")
+    elif isinstance(component, Percentage) and component.floor is not None and _is_other(amount):
+        found.append("the least for each kWh")
+    elif isinstance(component, Energy | Credit) and component.cap is not None and _is_other(amount):
+        found.append("no more than what it is set against")
+    return "; ".join(found) or None
+
+
+def _is_other(amount: Amount) -> bool:
+    """Whether an amount is not its quantity times its price."""
+    if amount.price is None or amount.unknown:
+        return False
+    return amount.value.fraction != (amount.count * Ratio.of(amount.price)).fraction
 
 
 def _kwh(milliwh: Fraction) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from statistics_manager_service.tariffs.prices import EXPRESSIONS
 MOST_PARTS: Final = 50_000
 DEEPEST: Final = 60
 _SHOWN: Final = 80
+#: How validation writes the form of what can be told in several.
+_FORM: Final = re.compile(r"(literal|dict|list|function-\w+)\[")
 #: Choices that validation made among models, which are no places of a document.
 _CHOICES: Final = {
     f"<{name}>"
@@ -104,7 +107,7 @@ def where_of(parts: tuple[Any, ...]) -> str:
     for part in parts:
         if isinstance(part, int):
             out += f"[{part}]"
-        elif part not in _CHOICES and part != "[key]":
+        elif not _is_choice(part) and part != "[key]":
             out += f".{part}" if out else str(part)
     return out or "body"
 
@@ -124,7 +127,12 @@ def _faults_beside(told: dict[Any, Any], error: ValidationError) -> list[Fault]:
 
 
 def _members(loc: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(one for one in loc if one not in _CHOICES)
+    return tuple(one for one in loc if not _is_choice(one))
+
+
+def _is_choice(part: Any) -> bool:
+    """Whether a part of a place names which form validation tried, and no member of the document."""
+    return part in _CHOICES or (isinstance(part, str) and _FORM.match(part) is not None)
 
 
 def _without(told: dict[Any, Any], wrong: set[tuple[Any, ...]], unread: set[str]) -> dict[Any, Any]:

@@ -270,3 +270,127 @@ def test_a_netting_over_the_year_sees_the_export_of_other_bills(api: Api) -> Non
     assert (april["import_kwh"], april["gross"]) == (48, Decimal("9.6"))
     year = statement(home, "2025-01-01", "2026-01-01")
     assert year["gross"] == Decimal("9.6")
+
+
+def put_tariff(api: Api, **more: Any) -> str:
+    """A tariff of one component of energy; its id."""
+    document = {
+        "currency": "EUR",
+        "time_zone": "UTC",
+        "valid": {"from": "2020-01-01"},
+        "components": [{"id": "energy", "kind": "energy", "price": "0.2"}],
+        **more,
+    }
+    name = more.pop("id", f"tariff-{secrets.token_hex(4)}")
+    answer = api.call("PUT", f"/tariffs/{name}", json=document)
+    assert answer.status_code in (200, 201), answer.text
+    return str(name)
+
+
+def home_on(api: Api, tariff: str, **parameters: Any) -> Home:
+    """A home with two days of readings in May 2025, under a tariff."""
+    home = Home(api, timezone="UTC")
+    home.post(quarters("2025-05-01T00:00:00+00:00", 192))
+    body = {"contracts": [{"tariff": tariff, "from": "2025-01-01", "parameters": parameters}]}
+    answer = api.call("PUT", f"{home.path}/contracts", json=body)
+    assert answer.status_code in (200, 201), answer.text
+    return home
+
+
+def put_series(api: Api, name: str, unit: str) -> None:
+    at = [1746057600 + 900 * i for i in range(192)]
+    body = {"unit": unit, "interval": "PT15M", "at": at, "value": [60] * len(at)}
+    assert api.call("PUT", f"/series/{name}", json=body).status_code in (200, 201)
+
+
+def test_a_series_in_another_currency_prices_nothing_and_the_bill_says_so(api: Api) -> None:
+    name = f"spot_{secrets.token_hex(4)}"
+    put_series(api, name, "NOK/MWh")
+    tariff = put_tariff(
+        api, series={name: {}}, components=[{"id": "energy", "kind": "energy", "price": {"series": name}}]
+    )
+    home = home_on(api, tariff)
+    told = statement(home, "2025-05-01", "2025-05-03")
+    assert told["gross"] == 0
+    assert f"series {name} is in NOK, tariff {tariff} in EUR" in told["provisional"]
+    assert "prices are missing for all of the energy of energy" in told["provisional"]
+    one = home.ask("cost_import", "daily", "2025-05-01", "2025-05-03")["series"][0]
+    assert one["values"] == [None, None]
+    assert name in one["lacks"][0]["why"]
+
+
+def test_a_series_that_nobody_told_is_named(api: Api) -> None:
+    name = f"spot_{secrets.token_hex(4)}"
+    tariff = put_tariff(
+        api, series={name: {}}, components=[{"id": "energy", "kind": "energy", "price": {"series": name}}]
+    )
+    told = statement(home_on(api, tariff), "2025-05-01", "2025-05-03")
+    assert f"there is no series {name}, which tariff {tariff} names" in told["provisional"]
+
+
+def test_a_tariff_that_no_longer_fits_its_contracts_prices_nothing_and_spoils_no_other_home(each_api: Api) -> None:
+    def table(*powers: str) -> list[dict[str, Any]]:
+        price = {"table": "power", "values": dict.fromkeys(powers, "0.1")}
+        return [{"id": "energy", "kind": "energy", "price": price}]
+
+    tariff = put_tariff(each_api, parameters={"power": 1}, components=table("1", "2"))
+    home, other = home_on(each_api, tariff, power=2), home_on(each_api, put_tariff(each_api))
+    assert statement(home, "2025-05-01", "2025-05-03")["gross"] > 0
+    put_tariff(each_api, id=tariff, parameters={"power": 1}, components=table("1"))
+    answer = each_api.get(f"{home.path}/statement", {"start": "2025-05-01", "end": "2025-05-03"})
+    assert "no price for power = 2" in expect_error(answer, 404)["error"]
+    query = {"households": f"{home.id},{other.id}", "measures": "cost_net", "group_by": "total"}
+    both = each_api.get("/statistics", {**query, "start": "2025-05-01", "end": "2025-05-03"})
+    assert both.status_code == 200, both.text
+    first, second = (one["series"][0] for one in both.json()["households"])
+    assert first["values"] == [None]
+    assert "power = 2" in first["lacks"][0]["why"]
+    assert second["values"][0] > 0
+    for path in ("cost", "summary"):
+        assert each_api.get(f"{home.path}/{path}").status_code in (200, 404)
+
+
+def test_months_without_readings_have_no_peak(api: Api) -> None:
+    peak = {"id": "peak", "kind": "peak", "interval": "PT15M", "price": "12", "window": {"months": 12}}
+    home = home_on(api, put_tariff(api, components=[peak]))
+    (line,) = statement(home, "2025-05-01", "2025-06-01")["periods"][0]["lines"]
+    assert (line["quantity"], line["unit"]) == (Decimal("0.8"), "kW·months")
+
+
+def test_costs_are_told_of_ten_years_at_most(lisbon: Home) -> None:
+    answer = lisbon.ask_raw("cost_net", "total", "1990-01-01", "2100-01-01")
+    assert "days at once" in expect_error(answer, 400)["error"]
+
+
+def test_a_sub_meter_that_was_never_read_is_told(api: Api) -> None:
+    pump = {"id": "pump", "kind": "energy", "meter": "heat_pump", "price": "0.1"}
+    told = statement(home_on(api, put_tariff(api, components=[pump])), "2025-05-01", "2025-05-03")
+    assert any("nothing was ever read of meter heat_pump" in why for why in told["provisional"])
+
+
+def test_a_line_that_a_cap_has_cut_says_so(api: Api) -> None:
+    paid = {"id": "paid", "kind": "energy", "flow": "export", "price": "0.9", "cap": {"of": ["energy"]}}
+    home = home_on(api, put_tariff(api, components=[{"id": "energy", "kind": "energy", "price": "0.1"}, paid]))
+    home.post(quarters("2025-05-01T00:00:00+00:00", 96, quantity="energy_export"))
+    lines = statement(home, "2025-05-01", "2025-05-03")["periods"][0]["lines"]
+    assert [line["note"] for line in lines] == [None, "no more than what it is set against"]
+    assert sum(line["gross"] for line in lines) == 0
+
+
+def test_statistics_tell_what_was_known_then(each_api: Api) -> None:
+    home = home_on(each_api, put_tariff(each_api))
+    asked = ("energy_import,cost_net", "daily", "2025-05-01", "2025-05-03")
+    before = home.ask(*asked)["series"]
+    moment = datetime.now(UTC).isoformat()
+    home.post(quarters("2025-05-01T12:00:00+00:00", 1, itertools.cycle((9.0,))))
+    assert home.ask(*asked)["series"] != before
+    assert home.ask(*asked, as_of=moment)["series"] == before
+    query = {"measures": asked[0], "group_by": "daily", "start": asked[2], "end": asked[3], "as_of": moment}
+    many = each_api.get("/statistics", {**query, "households": home.id})
+    assert json.loads(many.text, parse_float=Decimal)["households"][0]["series"] == before
+
+
+def test_a_negative_contracted_power_is_refused(home: Home) -> None:
+    body = {"contracts": [{"tariff": "es-20td", "from": "2026-01-01", "parameters": {"power_p1_kw": -5}}]}
+    told = expect_error(home.api.call("PUT", f"{home.path}/contracts", json=body), 400)
+    assert "can't be negative" in told["error"]

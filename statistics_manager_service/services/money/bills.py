@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -17,19 +17,23 @@ from statistics_manager_service.services.homes import Home
 from statistics_manager_service.services.money.billing_periods import billing_periods, one_period
 from statistics_manager_service.services.money.usage import HomeUsage, piece_edges, usage_of
 from statistics_manager_service.services.ports import ReadView
-from statistics_manager_service.services.prices.contracts import Contract, contracts_of
-from statistics_manager_service.services.prices.price_series import PriceColumns
+from statistics_manager_service.services.prices.contracts import Contract, contracts_of, faults_of_parameters
+from statistics_manager_service.services.prices.price_series import PriceColumns, unit_of
 from statistics_manager_service.services.prices.tariffs import Tariffs
+from statistics_manager_service.services.remembering import Remembered
 from statistics_manager_service.services.telemetry.as_known import as_known
 from statistics_manager_service.services.totals import EdgePlan, planned_edges
 from statistics_manager_service.tariffs.billing import Bill, Plan, needed_span
 from statistics_manager_service.tariffs.document import Cycle, Energy
 from statistics_manager_service.tariffs.energy import SeriesSource, no_series
-from statistics_manager_service.tariffs.terms import BillingPeriod, Term, cuts_of, parameters_of
+from statistics_manager_service.tariffs.terms import BillingPeriod, TariffInForce, Term, cuts_of, parameters_of
 
 #: Plans that are remembered: of homes with the same contracts over the same time there is one.
 _MOST_PLANS: Final = 64
 _FAR_US: Final = 2**62
+_MOST_FAULTS_BYTES, _FAULTS_BYTES = 2**22, 400
+#: Of what hangs on its key alone.
+_NO_STATE: Final = (0, 0)
 #: Longer than any rule looks.
 _AROUND_US: Final = 4 * 366 * US_PER_DAY
 
@@ -75,6 +79,7 @@ class Bills:
         self._tariffs, self._columns = tariffs, columns or PriceColumns()
         self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
         self._edge_plans: WeakKeyDictionary[Plan, EdgePlan] = WeakKeyDictionary()  # as long as a plan is remembered
+        self._faults: Remembered[tuple[TariffInForce, tuple[str, ...]]] = Remembered(_MOST_FAULTS_BYTES)
         self._lock = Lock()
 
     def billed(self, view: ReadView, home: Home, wanted: Wanted) -> Billed:
@@ -115,11 +120,12 @@ class Bills:
         # a contract may have begun long before: a year's netting, tiers by the year and peaks look back, and ahead
         around = self._terms(view, contracts, first_us - _AROUND_US, last_us + _AROUND_US, wanted.until_us)
         first_us, last_us = needed_span(around, periods)
-        terms = self._terms(view, contracts, first_us, last_us, wanted.until_us)
+        notes: list[str] = []
+        terms = self._terms(view, contracts, first_us, last_us, wanted.until_us, notes)
         billing = [one for one in terms if one.start_us < periods[-1].end_us and one.end_us > periods[0].start_us]
         _refuse_several_currencies(billing)
         inside = (max(wanted.start_us, periods[0].start_us), min(wanted.end_us, periods[-1].end_us))
-        return self._plan(view, terms, periods, (first_us, last_us), wanted), gaps_of(terms, *inside)
+        return self._plan(view, terms, periods, (first_us, last_us), wanted, notes), gaps_of(terms, *inside)
 
     def _cycle(self, view: ReadView, contracts: Sequence[Contract], wanted: Wanted) -> Cycle:
         """The billing cycle of the contract for the import that begins the time."""
@@ -127,9 +133,16 @@ class Bills:
         return next((one.tariff.billing.cycle for one in terms if one.prices_import), Cycle())
 
     def _terms(
-        self, view: ReadView, contracts: Sequence[Contract], start_us: int, end_us: int, until_us: int | None
+        self,
+        view: ReadView,
+        contracts: Sequence[Contract],
+        start_us: int,
+        end_us: int,
+        until_us: int | None,
+        notes: list[str] | None = None,
     ) -> list[Term]:
-        """The contracts of a time, cut to it and to the validity of their tariffs."""
+        """The contracts of a time, cut to it and to the validity of their tariffs. A contract whose parameters do not
+        fit its tariff, since that was changed, prices nothing: notes gets why."""
         terms = []
         for one in contracts:
             inforce = self._tariffs.in_force(view, one.tariff_id, until_us)
@@ -143,9 +156,24 @@ class Bills:
                 end_us,
             )
             if max(begins) < min(ends):
+                faults = self._faults_of(inforce, one)
+                if faults:
+                    if notes is not None:
+                        notes += [f"the contract does not fit its tariff any more: {why}" for why in faults]
+                    continue
                 parameters = parameters_of(tariff, one.parameters)
                 terms.append(Term(inforce, one.flow, parameters, max(begins), min(ends)))
         return sorted(terms, key=lambda term: (term.start_us, term.flow))
+
+    def _faults_of(self, inforce: TariffInForce, contract: Contract) -> tuple[str, ...]:
+        """Why a contract does not fit a revision of its tariff."""
+        key = (id(inforce), tuple(contract.parameters.items()), contract.from_us, contract.to_us)
+        known = self._faults.get(key, _NO_STATE)
+        if known is None or known[0] is not inforce:
+            found = tuple(one.why for one in faults_of_parameters(inforce.tariff, contract, "parameters"))
+            known = (inforce, found)
+            self._faults.put(key, _NO_STATE, known, _FAULTS_BYTES)
+        return known[1]
 
     def _plan(
         self,
@@ -154,8 +182,10 @@ class Bills:
         periods: Sequence[BillingPeriod],
         span: tuple[int, int],
         wanted: Wanted,
+        notes: Sequence[str],
     ) -> Plan:
         key = (
+            tuple(notes),
             tuple(
                 (id(one.inforce), one.flow, tuple(one.parameters.items()), one.start_us, one.end_us) for one in terms
             ),
@@ -171,19 +201,36 @@ class Bills:
                 self._plans.move_to_end(key)
                 return known
         edges_us: Int64 = piece_edges(*span, [*cuts_of(terms, periods), *wanted.cuts_us])
-        plan = Plan(terms, periods, edges_us, self._source(view, wanted.until_us))
+        strange = self._strange_series(view, terms)
+        source = self._source(view, wanted.until_us, strange)
+        plan = Plan(terms, periods, edges_us, source, tuple(dict.fromkeys([*notes, *strange.values()])))
         with self._lock:
             self._plans[key] = plan
             while len(self._plans) > _MOST_PLANS:
                 self._plans.popitem(last=False)
         return plan
 
-    def _source(self, view: ReadView, until_us: int | None) -> SeriesSource:
+    def _strange_series(self, view: ReadView, terms: Sequence[Term]) -> dict[str, str]:
+        """Series that tariffs name and that price nothing, and why: there is none, or it is in another currency."""
+        found: dict[str, str] = {}
+        for term in terms:
+            tariff = term.tariff
+            for key, told in tariff.series.items():
+                name = told.name or key
+                series = view.price_series(name)
+                if series is None:
+                    found[name] = f"there is no series {name}, which tariff {tariff.id} names"
+                    continue
+                currency = unit_of(series).currency
+                if currency is not None and currency != tariff.currency:
+                    found[name] = f"series {name} is in {currency}, tariff {tariff.id} in {tariff.currency}"
+        return found
+
+    def _source(self, view: ReadView, until_us: int | None, strange: Mapping[str, str]) -> SeriesSource:
         def read(name: str, first: int, count: int):  # type: ignore[no-untyped-def] # as SeriesSource
-            try:
-                found = self._columns.quarters(view, name, first, count, until_us)
-            except NotFound:
+            if name in strange:
                 return no_series(name, first, count)
+            found = self._columns.quarters(view, name, first, count, until_us)
             return found.values, found.known
 
         return read

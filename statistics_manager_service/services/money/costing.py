@@ -10,7 +10,8 @@ import numpy as np
 
 from statistics_manager_service.core.civil import Calendar
 from statistics_manager_service.core.readings import Float64, Int64
-from statistics_manager_service.core.units import MILLI, MILLIWH_PER_KWH, S_PER_HOUR
+from statistics_manager_service.core.units import MILLI, MILLIWH_PER_KWH, S_PER_HOUR, US_PER_DAY
+from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.homes import Home
 from statistics_manager_service.services.measuring import Column, Lack
 from statistics_manager_service.services.money.bills import Billed, Bills, Wanted
@@ -22,6 +23,8 @@ from statistics_manager_service.tariffs.energy import EnergyPrice
 COST_MEASURES: Final = (
     "cost_import", "revenue_export", "cost_fixed", "cost_net", "price_import", "price_marginal", "peak_demand",
 )  # fmt: skip
+#: So many years are worked out at once.
+MOST_DAYS: Final = 10 * 366
 #: Those whose values of several homes can be added up.
 SUMMABLE: Final = ("cost_import", "revenue_export", "cost_fixed", "cost_net")
 
@@ -37,6 +40,8 @@ class Costs:
     ) -> list[Column]:
         """Cost measures of a home over buckets. What lies in the future is unknown, standing charges too."""
         edges_us = cal.edges_us
+        if int(edges_us[-1]) - int(edges_us[0]) > MOST_DAYS * US_PER_DAY:
+            raise BadInput.of([Fault("end", f"costs are told of at most {MOST_DAYS} days at once; ask in parts")])
         billed = self.bills.billed(
             view,
             home,
@@ -73,7 +78,7 @@ class _Buckets:
         self._lacks = [*self._of_gaps(), *self._of_prices()]
 
     def column(self, measure: str) -> Column:
-        """One of the measures."""
+        """One of the measures; prices to a billionth of the currency, as costs are."""
         if measure == "peak_demand":
             return self._made(measure, "W", self._peaks(), ())
         currency = self._billed.currency or ""
@@ -83,7 +88,9 @@ class _Buckets:
             cost = self._priced(IMPORT)
             with np.errstate(invalid="ignore", divide="ignore"):
                 price = cost / (self._known.import_milliwh / MILLIWH_PER_KWH)
-            return self._made(measure, f"{currency}/kWh", np.where(np.isfinite(price), price, np.nan), self._lacks)
+            return self._made(
+                measure, f"{currency}/kWh", np.where(np.isfinite(price), np.round(price, 9), np.nan), self._lacks
+            )
         value = self._money(measure)
         lacks = [one for one in self._lacks if one.is_gap] if measure == "cost_fixed" else self._lacks
         return self._made(measure, currency, np.round(value, 9), lacks)
@@ -164,10 +171,8 @@ class _Buckets:
             share = np.append(overlap, end_us - begin_us) / np.append(
                 np.diff(self._edges_us), self._edges_us[-1] - self._edges_us[0]
             )
-            found += [
-                _Lacking(i, float(share[i]), "no contract of the household holds", is_gap=True)
-                for i in np.flatnonzero(share > 0).tolist()
-            ]
+            why = "; ".join(("no contract of the household holds", *self._billed.plan.notes))
+            found += [_Lacking(i, float(share[i]), why, is_gap=True) for i in np.flatnonzero(share > 0).tolist()]
         return found
 
     def _of_prices(self) -> list[_Lacking]:
@@ -183,6 +188,7 @@ class _Buckets:
                 lacking[stretch.first : stretch.last] = np.where(unknown, energy[stretch.first : stretch.last], 0)
                 missing, whole = self._sums(lacking), self._sums(energy)
                 why = f"tariff {stretch.term.tariff.id} has no price of {price.component.id} for a part of the energy"
+                why = "; ".join((why, *self._billed.plan.notes))
                 found += [_Lacking(i, float(missing[i] / whole[i]), why) for i in np.flatnonzero(missing > 0).tolist()]
         return found
 

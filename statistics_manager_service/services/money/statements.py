@@ -83,8 +83,11 @@ class Statements:
             wanted = _with_cuts(wanted, days_us.tolist())
         billed = self._bills.billed(view, home, wanted)
         if not any(one.segments for one in [billed.bill]):
+            why = "; ".join(billed.plan.notes)
             raise NotFound(
-                f"household {home.household.id} has no contract in this time: PUT "
+                f"household {home.household.id} has no contract that can be billed in this time: {why}"
+                if why
+                else f"household {home.household.id} has no contract in this time: PUT "
                 f"/households/{home.household.id}/contracts names its tariffs"
             )
         return statement_of(billed, wanted, self._now_us(), with_days=with_days)
@@ -190,9 +193,16 @@ def _reasons(
         if begin_us < period.end_us and end_us > period.start_us:
             begin, end = (_moment(billed, one) for one in (begin_us, end_us))
             yield f"no contract holds from {begin} until {end}"
-    if any(line.missing_price_share for line in lines):
-        ids = ", ".join(dict.fromkeys(line.component for line in lines if line.missing_price_share))
-        yield f"prices are missing for a part of the energy of {ids}"
+    for what, some in (
+        ("all", [line for line in lines if line.missing_price_share == 1]),
+        ("a part", [line for line in lines if 0 < line.missing_price_share < 1]),
+    ):
+        if some:
+            ids = ", ".join(dict.fromkeys(line.component for line in some))
+            yield f"prices are missing for {what} of the energy of {ids}"
+    yield from billed.plan.notes
+    for meter in billed.usage.silent_meters:
+        yield f"nothing was ever read of meter {meter}, whose energy a tariff prices apart"
     if any(line.note is not None and "stand in" in line.note for line in lines):
         yield "a part of the energy is at prices that stand in for missing ones"
     yield from _of_long_rules(billed, period, now_us)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.core.units import QUARTER_US, US_PER_S
+from statistics_manager_service.core.units import QUARTER_US, US_PER_HOUR, US_PER_S
 from statistics_manager_service.services.measuring import Flow, flow_between, sources
 from statistics_manager_service.services.ports import Channel, ReadView
 from statistics_manager_service.services.totals import EdgePlan, Totals
@@ -22,7 +22,8 @@ class HomeUsage:
 
     elapsed_s, measured_s, estimated_s: (m,) int64 seconds of each piece, and of them those that are measured and
     estimated: of the import, or of the export where the home has no import. has_import, has_export: whether the home
-    tells of them at all. known_until_us: the newest reading of what is billed, None without any.
+    tells of them at all. known_until_us: until when what is billed is known, None without any
+    reading. silent_meters: sub-meters that are priced apart, and of which nothing was ever read.
     """
 
     usage: Usage
@@ -32,6 +33,7 @@ class HomeUsage:
     has_import: bool
     has_export: bool
     known_until_us: int | None
+    silent_meters: tuple[str, ...] = ()
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -66,26 +68,43 @@ def usage_of(
     told: Flow = imported if flows["import"] else exported
     lasts = [one.last_us for found in flows.values() for one in found.channels if one.last_us is not None]
     seconds = edges_us // US_PER_S
+    apart = {meter: _of_meter(totals, channels, meter) for meter in meters}
+    nothing = np.zeros(len(edges_us) - 1, np.int64)
+    covered = told.measured_s + told.estimated_s > 0
     return HomeUsage(
         Usage(
             edges_us,
             imported.energy_milliwh,
             exported.energy_milliwh,
-            {meter: _of_meter(totals, channels, meter) for meter in meters},
+            {meter: nothing if energy is None else energy for meter, energy in apart.items()},
+            covered | (imported.energy_milliwh != 0) | (exported.energy_milliwh != 0),
         ),
         seconds[1:] - seconds[:-1],
         told.measured_s,
         told.estimated_s,
         bool(flows["import"]),
         bool(flows["export"]),
-        min(lasts, default=None),
+        _known_until(edges_us, covered, lasts),
+        tuple(meter for meter, energy in apart.items() if energy is None),
     )
 
 
-def _of_meter(totals: Totals, channels: Sequence[Channel], meter: str) -> Int64:
+def _known_until(edges_us: Int64, covered: NDArray[np.bool_], lasts_us: Sequence[int]) -> int | None:
+    """Until when energies are known. Of intervals the newest reading is the start of the last one: what it covers is
+    known, too."""
+    if not lasts_us:
+        return None
+    places = np.flatnonzero(covered)
+    last_us = min(lasts_us)
+    end_us = int(edges_us[places[-1] + 1]) if len(places) else last_us
+    return end_us if last_us < end_us <= last_us + US_PER_HOUR else last_us
+
+
+def _of_meter(totals: Totals, channels: Sequence[Channel], meter: str) -> Int64 | None:
+    """The energy of a sub-meter; None where nothing was ever read of it."""
     mine = [one for one in channels if one.meter == meter]
     for quantity in ("energy_import", "energy_consumption"):
         found = sources(mine, quantity)
         if found:
             return flow_between(totals, found).energy_milliwh
-    return np.zeros(len(totals.edges_us) - 1, np.int64)
+    return None

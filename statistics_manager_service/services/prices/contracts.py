@@ -21,7 +21,7 @@ from statistics_manager_service.services.ports import Household, Store
 from statistics_manager_service.services.prices.price_rows import ContractsRow, PriceRows
 from statistics_manager_service.services.prices.tariff_documents import plain_document, plain_number
 from statistics_manager_service.services.prices.tariffs import Tariffs
-from statistics_manager_service.tariffs.document import Tariff
+from statistics_manager_service.tariffs.document import Capacity, Tariff
 from statistics_manager_service.tariffs.prices import NAME, ParameterValue
 from statistics_manager_service.tariffs.reading import where_of
 from statistics_manager_service.tariffs.resolving import NoPrice, changes_of, holds, prices_of, resolve
@@ -299,6 +299,8 @@ def faults_of_parameters(tariff: Tariff, contract: Contract, where: str) -> list
         elif type(value) is not type(tariff.parameters[name]):
             wanted = _TYPES[type(tariff.parameters[name])]
             faults.append(Fault(f"{where}.{name}", f"it must be {wanted}, such as {tariff.parameters[name]}"))
+        elif isinstance(value, Decimal) and value < 0 and name in _powers(tariff):
+            faults.append(Fault(f"{where}.{name}", f"{value} is no contracted power: it can't be negative"))
     if faults:
         return faults
     parameters = parameters_of(tariff, contract.parameters)
@@ -316,6 +318,11 @@ def faults_of_parameters(tariff: Tariff, contract: Contract, where: str) -> list
             except NoPrice as error:
                 whys[str(error)] = None
     return [Fault(where, f"tariff {tariff.id}: {why}") for why in whys]
+
+
+def _powers(tariff: Tariff) -> set[str]:
+    """The parameters that tell a contracted power."""
+    return {one.of for one in tariff.components if isinstance(one, Capacity)}
 
 
 def _days_of_prices(tariff: Tariff, contract: Contract) -> list[date]:
