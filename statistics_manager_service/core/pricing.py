@@ -26,7 +26,8 @@ def net(import_milliwh: Int64, export_milliwh: Int64, starts: Int64) -> tuple[In
     """
     if len(starts) == import_milliwh.shape[-1]:
         balance = import_milliwh - export_milliwh
-        return np.maximum(balance, 0), np.maximum(-balance, 0)
+        imported = np.maximum(balance, 0)
+        return imported, np.subtract(imported, balance, out=balance)
     longest = int(np.diff(starts, append=import_milliwh.shape[-1]).max())
     is_wide = max(_bound(import_milliwh), _bound(export_milliwh)) * longest > _MOST
     if is_wide and import_milliwh.dtype != object:  # sums would be too large for int64

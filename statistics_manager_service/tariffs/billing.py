@@ -22,7 +22,7 @@ from statistics_manager_service.tariffs.amounts import Amount
 from statistics_manager_service.tariffs.document import Energy, Peak
 from statistics_manager_service.tariffs.energy import EnergyPrice
 from statistics_manager_service.tariffs.items import Bill, Item, SegmentBill
-from statistics_manager_service.tariffs.netting import needed_span, netted
+from statistics_manager_service.tariffs.netting import Netting, needed_span
 from statistics_manager_service.tariffs.peaks import PeakPrice
 from statistics_manager_service.tariffs.pieces import PieceColumns, SeriesSource
 from statistics_manager_service.tariffs.segment_bills import SegmentMaker, bills_of_period
@@ -86,6 +86,13 @@ class Plan:
         self._priced = [
             [_Priced(stretch, self, source) for stretch in stretches_of(term, periods, edges_us)] for term in terms
         ]
+        self._netting = Netting(self.terms, periods, edges_us)
+
+    def _netted(self, metered: Flows) -> Flows:
+        """Import and export as they are billed."""
+        if self._netting.terms is not self.terms:  # a copy that bills by other terms of netting
+            self._netting = Netting(self.terms, self.periods, self.edges_us)
+        return self._netting.netted(metered)
 
     def energy_prices(self) -> list[tuple[Stretch, dict[str, EnergyPrice], dict[str, TaxRule]]]:
         """The prices of energy of each stretch, by component, and its taxes."""
@@ -95,7 +102,7 @@ class Plan:
         """The bill of a home."""
         meters = {name: one[None] for name, one in usage.meters.items()}
         metered = Flows(usage.import_milliwh[None], usage.export_milliwh[None], meters, usage.known)
-        billed = netted(metered, self.terms, self.periods, self.edges_us)
+        billed = self._netted(metered)
         segments = sorted(self._segments(metered, billed), key=lambda one: (one.segment.start_us, one.term.flow))
         netted_usage = Usage(usage.edges_us, billed.imported[0], billed.exported[0], usage.meters, usage.known)
         return Bill(tuple(segments), netted_usage)
@@ -113,7 +120,7 @@ class Plan:
             metered = Flows(
                 import_milliwh[some], export_milliwh[some], {name: one[some] for name, one in (meters or {}).items()}
             )
-            billed = netted(metered, self.terms, self.periods, self.edges_us)
+            billed = self._netted(metered)
             segments = list(self._segments(metered, billed))
             found += totals_of(segments, self.terms, len(self.periods), len(metered.imported))
         return found

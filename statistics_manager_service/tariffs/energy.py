@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ class EnergyPrice:
                 self._steps.append(StepPrice(columns, tiers, component.split_by, edges_us, only))
         else:
             self.linear = columns.linear(price, component.split_by)
+        by_label = None if self.linear is None else self.linear.by_label
+        self._prices = None if by_label is None else [Fraction(one) * self._sign for one in by_label]
 
     @property
     def is_linear(self) -> bool:
@@ -53,18 +56,13 @@ class EnergyPrice:
         return [amount for steps in self._steps for amount in steps.amounts(energy_milliwh, self._sign)]
 
     def _linear_amounts(self, linear: Linear, energy_milliwh: Int64) -> Iterator[Amount]:
-        segments, count = self._columns.stretch.segments, len(linear.labels)
+        segments, count, is_credit = self._columns.stretch.segments, len(linear.labels), self._sign < 0
         for one in linear.sums(energy_milliwh):
-            price = linear.price_of(one.key)
-            is_credit = self._sign < 0
-            yield of_energy(
-                segments[one.key // count],
-                linear.labels[one.key % count],
-                one.energy,
-                -one.money if is_credit else one.money,
-                -price if price is not None and is_credit else price,
-                (one.unknown, one.substituted),
-            )
+            number, label = divmod(one.key, count)
+            money = -one.money if is_credit else one.money
+            price = None if self._prices is None else self._prices[label]
+            lacking = (one.unknown, one.substituted)
+            yield of_energy(segments[number], linear.labels[label], one.energy, money, price, lacking)
 
     def weights(self, energy_milliwh: Int64) -> NDArray[Any]:
         """How the amounts of the component spread over the pieces of its stretch, (n,) integers: each piece's energy

@@ -31,7 +31,7 @@ class Part(NamedTuple):
 @dataclass(slots=True)
 class Item:
     """What a component comes to in a segment, of a home or of each of many: its amounts, and the parts in which they
-    are taxed. net_sum, tax_sum: of all parts.
+    are taxed.
 
     lines: of the statement, where they are the same for every home; None where they hang on energy.
     """
@@ -40,9 +40,17 @@ class Item:
     rule: TaxRule
     amounts: tuple[Amount, ...]
     parts: tuple[Part, ...]
-    net_sum: Ratio
-    tax_sum: Ratio
     lines: tuple[Line, ...] | None = None
+
+    @property
+    def net_sum(self) -> Ratio:
+        """Without tax."""
+        return total([one.net for one in self.parts] if self.rule.included else [one.value for one in self.amounts])
+
+    @property
+    def tax_sum(self) -> Ratio:
+        """The tax."""
+        return total([one.tax for one in self.parts])
 
     @property
     def taxed(self) -> tuple[Taxed, ...]:
@@ -89,8 +97,7 @@ class Shares:
                     net *= Ratio(rate.denominator, rate.denominator + rate.numerator)
                 tax = Ratio(net.n * rate.numerator, net.d * rate.denominator)
                 parts.append(Part(one, share, rate, net, tax))
-        net_sum = total(one.net for one in parts) if rule.included else total(one.value for one in amounts)
-        return Item(component, rule, tuple(amounts), tuple(parts), net_sum, total(one.tax for one in parts))
+        return Item(component, rule, tuple(amounts), tuple(parts))
 
     def _of(self, rule: TaxRule, amount: Amount, others: list[Amount]) -> list[tuple[Ratio, Fraction]]:
         if rule.below is None:

@@ -22,22 +22,36 @@ _QUARTERS: Final = {"PT15M": 1, "PT30M": 2, "PT1H": 4}
 _YEAR, _BILLING_PERIOD, _NONE = "P1Y", "billing_period", "none"
 
 
-def netted(flows: Flows, terms: Sequence[Term], periods: Sequence[BillingPeriod], edges_us: Int64) -> Flows:
-    """Import and export set against each other: by the contract for the import where there is one, else by that for
-    the export."""
-    if all(one.tariff.metering.netting == _NONE for one in terms):
-        return flows
-    imported, exported = flows.imported.copy(), flows.exported.copy()
-    for term, start_us, end_us in _ruled(terms):
-        if term.tariff.metering.netting == _NONE:
-            continue
-        first, last = np.searchsorted(edges_us, (start_us, end_us)).tolist()
-        if first < last:
+class Netting:
+    """How the contracts of a time set import and export against each other: by the contract for the import where there
+    is one, else by that for the export. Worked out once, for any homes."""
+
+    def __init__(self, terms: Sequence[Term], periods: Sequence[BillingPeriod], edges_us: Int64) -> None:
+        self.terms, self._size = terms, len(edges_us) - 1
+        self._parts: list[tuple[int, int, Int64, bool]] = []
+        for term, start_us, end_us in _ruled(terms):
+            if term.tariff.metering.netting == _NONE:
+                continue
+            first, last = np.searchsorted(edges_us, (start_us, end_us)).tolist()
+            if first < last:
+                self._parts.append((first, last, *_groups(term, periods, edges_us[first : last + 1])))
+
+    def netted(self, flows: Flows) -> Flows:
+        """Import and export as they are billed."""
+        if not self._parts:
+            return flows
+        if len(self._parts) == 1 and self._parts[0][:2] == (0, self._size):
+            imported, exported = _net(flows.imported, flows.exported, *self._parts[0][2:])
+            return replace(flows, imported=imported, exported=exported)
+        imported, exported = flows.imported.copy(), flows.exported.copy()
+        for first, last, group, is_labelled in self._parts:
             part = (slice(None), slice(first, last))
-            imported[part], exported[part] = _net(
-                term, periods, edges_us[first : last + 1], imported[part], exported[part]
-            )
-    return replace(flows, imported=imported, exported=exported)
+            imported[part], exported[part] = _net(imported[part], exported[part], group, is_labelled)
+        return replace(flows, imported=imported, exported=exported)
+
+
+def _net(imported: Int64, exported: Int64, group: Int64, is_labelled: bool) -> tuple[Int64, Int64]:
+    return net_labelled(imported, exported, group) if is_labelled else net(imported, exported, group)
 
 
 def _ruled(terms: Sequence[Term]) -> list[tuple[Term, int, int]]:
@@ -57,12 +71,11 @@ def _ruled(terms: Sequence[Term]) -> list[tuple[Term, int, int]]:
     return found
 
 
-def _net(
-    term: Term, periods: Sequence[BillingPeriod], edges_us: Int64, imported: Int64, exported: Int64
-) -> tuple[Int64, Int64]:
+def _groups(term: Term, periods: Sequence[BillingPeriod], edges_us: Int64) -> tuple[Int64, bool]:
+    """Where groups of neighbouring pieces of time begin; or the group of each piece, and True."""
     netting, starts_us = term.tariff.metering.netting, edges_us[:-1]
     if netting in _QUARTERS:
-        return net(imported, exported, intervals(term.tariff.time_zone, starts_us, _QUARTERS[netting] * QUARTER_US))
+        return intervals(term.tariff.time_zone, starts_us, _QUARTERS[netting] * QUARTER_US), False
     if netting == _BILLING_PERIOD:
         edges = sorted({one.whole_start_us for one in periods} | {one.whole_end_us for one in periods})
     else:
@@ -74,7 +87,7 @@ def _net(
         label = clockwork.labels(term.tariff.metering.by, first, count)[quarters - first]
         group = group * (len(clockwork.periods(term.tariff.metering.by)) + 1) + label + 1
     _, numbered = np.unique(group, return_inverse=True)
-    return net_labelled(imported, exported, numbered.astype(np.int64))
+    return numbered.astype(np.int64), True
 
 
 def netting_years(term: Term, start_us: int, end_us: int) -> list[int]:

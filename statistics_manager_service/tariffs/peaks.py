@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache, reduce
 from typing import Any, Final
 
 import numpy as np
@@ -48,6 +49,7 @@ class PeakPrice:
         self._at_us = edges_us[self._starts]
         self._days = wall_us(self._zone, self._at_us) // US_PER_DAY
         self._weight = self._weights()
+        self._is_weighted = peak.schedule is not None or peak.monthly_weights is not None
         self._counts: NDArray[np.bool_] = self._weight.units > 0
         self._per_hour = US_PER_HOUR // length_us
 
@@ -75,18 +77,17 @@ class PeakPrice:
         counts = self._counts
         if flows.known is not None:
             counts = counts & np.logical_or.reduceat(flows.known, self._starts)
-        value = (Decimals(energy.reshape(-1), 0) * Decimals(np.tile(self._weight.units, len(energy)), 0)).units
-        return np.where(counts, value.reshape(energy.shape), NOT_COUNTED)
+        if self._is_weighted:
+            weights = Decimals(np.tile(self._weight.units, len(energy)), 0)
+            energy = (Decimals(energy.reshape(-1), 0) * weights).units.reshape(energy.shape)
+        return energy if counts.all() else np.where(counts, energy, NOT_COUNTED)
 
     def amounts(self, flows: Flows) -> Iterator[Amount]:
         """What homes' demands come to in each segment, month by month, each by the share of the month."""
-        values = self._values(flows)
-        known: dict[date, tuple[Truth, Ratio]] = {}
+        months = _Months(self, self._values(flows))
         for segment in self._stretch.segments:
             for share in month_shares(self._zone, segment.start_us, segment.end_us):
-                if share.begin not in known:
-                    known[share.begin] = self._demand(values, share.begin)
-                is_any, kw = known[share.begin]
+                is_any, kw = months.demand(share.begin)
                 if is_any is False:
                     continue
                 yield self._amount(segment, share.begin, Ratio.of(share.share), kw, is_any)
@@ -107,34 +108,11 @@ class PeakPrice:
             return Amount(segment, label, share, "months", amount.fraction, "month", amount * share)
         return Amount(segment, label, share, "months", None, "month", choose(is_any, amount, ZERO) * share)
 
-    def _demand(self, values: NDArray[Any], month: date) -> tuple[Truth, Ratio]:
-        """The demand by which a month is charged, in kW, of the months of the window in which anything is known; and
-        whether anything is."""
-        peak = self.component
-        months = [months_later(month, -back) for back in range(peak.window.months)]
-        floor = Ratio.of(peak.floor_kw)
-        if peak.window.then == "select":
-            count, kw = self._chosen(values, months[-1], months_later(month, 1))
-            return _is_some(count), choose(count <= ZERO, ZERO, kw.greatest(floor))
-        found: list[tuple[Ratio, Ratio]] = []
-        for one in months:
-            count, kw = self._chosen(values, one, months_later(one, 1))
-            is_any = count >= ONE
-            found.append((choose(is_any, ONE, ZERO), choose(is_any, kw.greatest(floor), ZERO)))
-        counted = total(one for one, _ in found)
-        if peak.window.then == "max":
-            greatest_kw = found[0][1]
-            for _, kw in found[1:]:
-                greatest_kw = greatest_kw.greatest(kw)
-            return _is_some(counted), greatest_kw
-        return _is_some(counted), total(kw for _, kw in found).over(counted)
-
-    def _chosen(self, values: NDArray[Any], begin: date, end: date) -> tuple[Ratio, Ratio]:
+    def chosen(self, values: NDArray[Any], begin: date, end: date) -> tuple[Ratio, Ratio]:
         """The demands chosen of a time: how many there are, and their mean or the greatest in kW."""
         first, last = np.searchsorted(
             self._at_us, (midnight_us(self._zone, begin), midnight_us(self._zone, end))
         ).tolist()
-        part = values[:, first:last]
         if first == last:
             return ZERO, ZERO
         distinct = self.component.select.distinct
@@ -143,7 +121,7 @@ class PeakPrice:
             days = self._days[first:last]
             key = days if distinct == "day" else (days - _MONDAY) // _DAYS_PER_WEEK
             starts = np.flatnonzero(np.diff(key, prepend=key[0] - 1))
-        top = greatest(part, starts, self.component.select.n)
+        top = greatest(values[:, first:last], starts, self.component.select.n)
         is_chosen = top != NOT_COUNTED
         count = Ratio(columns(is_chosen.sum(axis=-1, keepdims=True))[0])
         top = np.where(is_chosen, top, 0)
@@ -155,5 +133,30 @@ class PeakPrice:
         return Ratio(value * self._per_hour, MILLIWH_PER_KWH * 10**self._weight.places)
 
 
-def _is_some(count: Ratio) -> Truth:
-    return count >= ONE
+class _Months:
+    """The demands of homes by which months are charged. values: see PeakPrice."""
+
+    def __init__(self, price: PeakPrice, values: NDArray[Any]) -> None:
+        self._price, self._peak, self._values = price, price.component, values
+        self._floor = Ratio.of(self._peak.floor_kw)
+        self.demand = cache(self._demand)
+        self._floored = cache(self._month)
+
+    def _demand(self, month: date) -> tuple[Truth, Ratio]:
+        """Whether anything is known of the months of the window, and the demand of them by which a month is charged."""
+        window = self._peak.window
+        months = [months_later(month, -back) for back in range(window.months)]
+        if window.then == "select":
+            count, kw = self._price.chosen(self._values, months[-1], months_later(month, 1))
+            return count >= ONE, choose(count >= ONE, kw.greatest(self._floor), ZERO)
+        found = [self._floored(one) for one in months]
+        counted = total([one for one, _ in found])
+        if window.then == "max":
+            return counted >= ONE, reduce(Ratio.greatest, [kw for _, kw in found])
+        return counted >= ONE, total([kw for _, kw in found]).over(counted)
+
+    def _month(self, month: date) -> tuple[Ratio, Ratio]:
+        """A month of a window: 1 and its demand, at least the floor; 0 and 0 where nothing of it is known."""
+        count, kw = self._price.chosen(self._values, month, months_later(month, 1))
+        is_any = count >= ONE
+        return choose(is_any, ONE, ZERO), choose(is_any, kw.greatest(self._floor), ZERO)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -63,6 +63,11 @@ class Linear:
     column: Decimals | None = None
     known: Mask | None = None
     substituted: Mask | None = None
+    _ratios: tuple[Ratio, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        ratios = tuple(Ratio.of(Fraction(one) / MILLIWH_PER_KWH) for one in self.by_label or ())
+        object.__setattr__(self, "_ratios", ratios)
 
     def prices(self) -> Decimals:
         """The price of each piece, (n,) or (1,)."""
@@ -89,10 +94,9 @@ class Linear:
             substituted = columns(energy_sums(np.where(self.substituted, energy_milliwh, 0), self.runs))
         energies, keys = columns(energy_sums(energy_milliwh, self.runs)), self.runs.keys.tolist()
         if self.by_label is not None:
-            ratios = [Ratio.of(Fraction(one) / MILLIWH_PER_KWH) for one in self.by_label]
-            count = len(ratios)
+            ratios, count = self._ratios, len(self._ratios)
             money = [
-                Ratio(energy * ratios[key % count].n, ratios[key % count].d)
+                Ratio(energy * (one := ratios[key % count]).n, one.d)
                 for key, energy in zip(keys, energies, strict=True)
             ]
         else:

@@ -2,9 +2,9 @@
 
 Zonneplan's export tells the cost of each hour, "with tax". Worked out from its rows, that is
     import: kWh × (EPEX + 0.0165289) × 1.21        export: kWh × (EPEX − 0.0165289) × 1.21
-in all hours from January to June 2024. The surcharge never changes; each way it is 0.019999969 € with VAT (2 cents:
-0.02 / 1.21 was cut to seven decimals). The energy tax of 2024 (0.10880 €/kWh before VAT) is not in it, though the column
-says "with tax"; nor are standing charges.
+in all hours from January to June 2024. The surcharge never changes: each way it is 0.019999969 € with VAT (2 cents:
+0.02 / 1.21 was cut to seven decimals). The energy tax of 2024 (0.10880 €/kWh before VAT) is not in it, though the
+column says "with tax"; nor are standing charges.
 """
 
 from __future__ import annotations
