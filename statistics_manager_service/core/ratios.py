@@ -80,6 +80,9 @@ class Ratio:
     @property
     def fraction(self) -> Fraction:
         """One number, reduced."""
+        n, d = self.n, self.d
+        if isinstance(n, int) and isinstance(d, int):
+            return Fraction(n, d)
         return self.at(0)
 
     def at(self, i: int) -> Fraction:

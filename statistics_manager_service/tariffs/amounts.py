@@ -47,6 +47,8 @@ class Amount:
     def titled(self, titles: Mapping[str, str]) -> str | None:
         """The same as people read it. titles: of periods."""
         label = self.label and titles.get(self.label, self.label)
+        if self.step is None:
+            return label
         return " ".join(one for one in (label, self.step) if one) or None
 
     @property

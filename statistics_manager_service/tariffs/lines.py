@@ -65,7 +65,6 @@ def lines_of_item(term: Term, segment: Segment, item: Item) -> Iterator[Line]:
         if price is None and is_energy and amount.count.n:
             price = net.fraction / (amount.count * share).fraction
         net, tax = as_billed(net, tax, rounding, included=rule.included)
-        net_amount, tax_amount = net.fraction, tax.fraction
         yield Line(
             start_us=segment.start_us,
             end_us=segment.end_us,
@@ -78,11 +77,11 @@ def lines_of_item(term: Term, segment: Segment, item: Item) -> Iterator[Line]:
             unit=amount.unit,
             unit_price=price,
             price_unit=amount.price_unit,
-            net=net_amount,
+            net=net.fraction,
             tax_name=rule.name or None,
             tax_rate=_decimal(rate),
-            tax=tax_amount,
-            gross=net_amount + tax_amount,
+            tax=tax.fraction,
+            gross=(net + tax).fraction,
             missing_price_share=_missing_share(amount),
             note=_note(component, amount),
             period_title=amount.titled(titles),
