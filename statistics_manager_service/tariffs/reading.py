@@ -160,6 +160,8 @@ def _without(told: dict[Any, Any], wrong: set[tuple[Any, ...]], unread: set[str]
 def _replace(out: dict[Any, Any], above: tuple[str, ...], name: Any, stand_in: Any) -> None:
     inside = out
     for one in above:
+        if not isinstance(inside.get(one), dict):
+            return  # it has been taken out as a whole
         inside[one] = inside = dict(inside[one])
     if stand_in is None:
         inside.pop(name, None)
@@ -169,6 +171,8 @@ def _replace(out: dict[Any, Any], above: tuple[str, ...], name: Any, stand_in: A
 
 def _replace_component(out: dict[Any, Any], place: int) -> None:
     """A component that costs nothing in place of one, under its name, so that others may refer to it."""
+    if place >= len(out["components"]):
+        return  # something stands in for all of them
     out["components"] = list(out["components"])
     one = out["components"][place]
     id = one.get("id") if isinstance(one, dict) else None

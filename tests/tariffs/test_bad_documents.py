@@ -9,6 +9,7 @@ from billing_of import small
 
 from statistics_manager_service.errors import BadInput
 from statistics_manager_service.tariffs.reading import DEEPEST, MOST_PARTS, read_tariff
+from statistics_manager_service.tariffs.shipped import shipped_document
 
 ENERGY: dict[str, Any] = {"id": "e", "kind": "energy", "price": "0.1"}
 FEE: dict[str, Any] = {"id": "fee", "kind": "fixed", "basis": "per_month", "price": "5"}
@@ -636,3 +637,20 @@ def test_a_tariff_is_put_under_its_own_name() -> None:
     assert read_tariff(small(ENERGY), "small").id == "small"
     with pytest.raises(BadInput, match="it is put as 'other' and names itself 'small'"):
         read_tariff(small(ENERGY), "other")
+
+
+@pytest.mark.parametrize("whole", ["calendars", "components", "taxes", "series", "parameters", "metering", "valid"])
+def test_a_part_that_is_wrong_as_a_whole_hides_no_fault_elsewhere_and_breaks_nothing(whole: str) -> None:
+    # which fault is looked at first hangs on the hashes of texts
+    told = shipped_document("pt-btn-tri-horario")
+    assert told is not None
+    schedule = next(iter(told["calendars"]["schedules"]))
+    told["calendars"]["schedules"][schedule][0]["to"] = {"id": 1}
+    told["calendars"]["titles"] = 3
+    count = len(told["components"])
+    told["components"][-1]["price"] = {"foo": 1}
+    told["taxes"]["normal"]["rate"] = "much"
+    told[whole] = 3
+    places = faults(told)
+    assert whole in places
+    assert {"taxes.normal.rate", f"components[{count - 1}].price"} & places.keys()
