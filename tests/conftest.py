@@ -29,6 +29,7 @@ SHARED = HERE.parent.parent / "shared"
 LONG = (
     "events/test_chaos.py",
     "events/test_consumer.py",
+    "api/test_openapi_document.py",
     "api/test_fuzz.py",
     "api/test_households_elsewhere.py",
     "test_laws.py",
@@ -47,14 +48,17 @@ LONG = (
     "api/test_tokens_on_the_blacklist.py",
     "api/test_jwks.py",
 )
-#: Files that share what takes long to start, a broker or services with their neighbours, are run by one process.
+#: Files that share what takes long to start or costs time while it idles, a broker or services, are run by one process.
 TOGETHER = {
     "events/test_account_topic.py": "broker",
     "events/test_consumer.py": "broker",
     "events/test_debezium_runs.py": "broker",
     "events/test_end_to_end.py": "broker",
-    **{f"flexihome/{path.name}": "flexihome" for path in (HERE / "flexihome").glob("test_*.py")},
+    **{f"{name}/{path.name}": name for name in ("api", "flexihome") for path in (HERE / name).glob("test_*.py")},
 }
+#: Of these folders, files that mostly start services of their own, or take long.
+for _name in ("fuzz", "households_elsewhere", "jwks", "real_data", "serving", "tokens_on_the_blacklist"):
+    del TOGETHER[f"api/test_{_name}.py"]
 
 
 @pytest.fixture(scope="session")
