@@ -142,10 +142,10 @@ class Totals:
         """The stored quarter-hours as they are, (c, n, 5)."""
         days = np.arange(self._plan.days[0], self._plan.days[0] - (-wanted.stop // QUARTERS_PER_DAY))
         found = self.view.profile_columns([(one.household_no, one.channel_no) for one in channels], days)
-        out = np.zeros((len(channels), len(days), QUARTERS_PER_DAY, 5), np.int64)
+        out = np.zeros((5, len(channels), len(days), QUARTERS_PER_DAY), np.int64)  # what is read is a column each
         for i, column in enumerate(unpack_days(found.bodies).columns[:5]):
-            out[found.owner, found.place, :, i] = column
-        return out.reshape(len(channels), -1, 5)[:, wanted]
+            out[i, found.owner, found.place] = column
+        return np.moveaxis(out.reshape(5, len(channels), -1), 0, 2)[:, wanted]
 
     def _totals(self, channels: Sequence[Channel]) -> Int64:
         """Differences of the running totals at the edges, (c, m-1, 5)."""

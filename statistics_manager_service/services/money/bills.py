@@ -78,6 +78,7 @@ class Bills:
     def __init__(self, tariffs: Tariffs, columns: PriceColumns | None = None) -> None:
         self._tariffs, self._columns = tariffs, columns or PriceColumns()
         self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
+        self._of_homes: OrderedDict[Hashable, tuple[Plan, list[tuple[int, int]]]] = OrderedDict()
         self._edge_plans: WeakKeyDictionary[Plan, EdgePlan] = WeakKeyDictionary()  # as long as a plan is remembered
         self._faults: Remembered[tuple[TariffInForce, tuple[str, ...]]] = Remembered(_MOST_FAULTS_BYTES)
         self._lock = Lock()
@@ -107,7 +108,24 @@ class Bills:
         return usage_of(view, home.channels, plan.edges_us, meters, edge_plan)
 
     def planned(self, view: ReadView, home: Home, wanted: Wanted) -> tuple[Plan, list[tuple[int, int]]]:
-        """The plan of a home's contracts, and where none prices the import."""
+        """The plan of a home's contracts, and where none prices the import. It is remembered until the home, a tariff or
+        a price changes."""
+        if wanted.contracts is not None or wanted.until_us is not None:
+            return self._found(view, home, wanted)
+        key = (home.state, view.prices_state(), wanted)
+        with self._lock:
+            known = self._of_homes.get(key)
+            if known is not None:
+                self._of_homes.move_to_end(key)
+                return known
+        found = self._found(view, home, wanted)
+        with self._lock:
+            self._of_homes[key] = found
+            while len(self._of_homes) > _MOST_PLANS:
+                self._of_homes.popitem(last=False)
+        return found
+
+    def _found(self, view: ReadView, home: Home, wanted: Wanted) -> tuple[Plan, list[tuple[int, int]]]:
         contracts = wanted.contracts
         if contracts is None:
             contracts = tuple(contracts_of(view, home.household, wanted.until_us))

@@ -105,7 +105,7 @@ class Scenarios:
         given = np.zeros_like(taken) if scenario == WITHOUT_PV else left
         seconds = edges_us // US_PER_S
         usage = HomeUsage(
-            Usage(edges_us, taken, given),
+            Usage(edges_us, taken, given, known=good),
             seconds[1:] - seconds[:-1],
             measured_s,
             estimated_s,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -104,9 +105,10 @@ def statement_of(billed: Billed, wanted: Wanted, now_us: int, *, with_days: bool
     household = billed.home.household
     rounding = billed.plan.terms[0].tariff.rounding
     by_period = lines_of(billed.bill)
+    by_period += [[] for _ in range(len(billed.periods) - len(by_period))]
     periods = tuple(
-        _period(billed, period, lines, rounding, now_us)
-        for period, lines in zip(billed.periods, by_period + [[]] * (len(billed.periods) - len(by_period)), strict=True)
+        _period(billed, period, lines, rounding, now_us, sums)
+        for period, lines, sums in zip(billed.periods, by_period, _sums(billed), strict=True)
     )
     every = [line for one in by_period for line in one]
     shares = [(one.measured, one.estimated, one.end_us - one.start_us) for one in periods]
@@ -146,23 +148,41 @@ def _taxes(by_period: Sequence[Sequence[Line]], rounding: Rounding) -> tuple[Tax
     return tuple(sorted(sums.values(), key=lambda one: one.rate))
 
 
-def _period(billed: Billed, period: BillingPeriod, lines: Sequence[Line], rounding: Rounding, now_us: int) -> Period:
-    first, last = np.searchsorted(billed.plan.edges_us, (period.start_us, period.end_us)).tolist()
-    usage = billed.usage
-    elapsed = max(int(usage.elapsed_s[first:last].sum()), 1)
-    measured = min(int(usage.measured_s[first:last].sum()) / elapsed, 1.0)
-    estimated = min(int(usage.estimated_s[first:last].sum()) / elapsed, 1.0)
+class _Sums(NamedTuple):
+    """What a billing period holds: seconds, and energies as they are billed."""
+
+    elapsed_s: int
+    measured_s: int
+    estimated_s: int
+    import_milliwh: int
+    export_milliwh: int
+
+
+def _sums(billed: Billed) -> list[_Sums]:
+    """Of each billing period; they lie one behind the other."""
+    edges_us = [*(one.start_us for one in billed.periods), billed.periods[-1].end_us]
+    places = np.searchsorted(billed.plan.edges_us, edges_us)
+    usage, netted = billed.usage, billed.bill.netted
+    columns = (usage.elapsed_s, usage.measured_s, usage.estimated_s, netted.import_milliwh, netted.export_milliwh)
+    sums = [np.add.reduceat(one[places[0] : places[-1]], places[:-1] - places[0]).tolist() for one in columns]
+    return [_Sums(*one) for one in zip(*sums, strict=True)]
+
+
+def _period(
+    billed: Billed, period: BillingPeriod, lines: Sequence[Line], rounding: Rounding, now_us: int, sums: _Sums
+) -> Period:
+    elapsed_s = max(sums.elapsed_s, 1)
+    measured, estimated = min(sums.measured_s / elapsed_s, 1.0), min(sums.estimated_s / elapsed_s, 1.0)
     net, tax = exact_sum(one.net for one in lines), exact_sum(one.tax for one in lines)
     if rounding.at == "bill":
         net = rounded(net, rounding.money, rounding.mode)
         tax = exact_sum(one.tax for one in tax_totals(lines, rounding))
-    netted = billed.bill.netted
     return Period(
         start_us=period.start_us,
         end_us=period.end_us,
         days=civil_days(billed.home.household.timezone, period.start_us, period.end_us),
-        import_milliwh=int(netted.import_milliwh[first:last].sum()),
-        export_milliwh=int(netted.export_milliwh[first:last].sum()),
+        import_milliwh=sums.import_milliwh,
+        export_milliwh=sums.export_milliwh,
         measured=measured,
         estimated=estimated,
         lines=tuple(lines),
