@@ -108,8 +108,8 @@ class Bills:
         return usage_of(view, home.channels, plan.edges_us, meters, edge_plan)
 
     def planned(self, view: ReadView, home: Home, wanted: Wanted) -> tuple[Plan, list[tuple[int, int]]]:
-        """The plan of a home's contracts, and where none prices the import. It is remembered until the home, a tariff or
-        a price changes."""
+        """The plan of a home's contracts, and where none prices the import; remembered until the home, a tariff or a
+        price changes."""
         if wanted.contracts is not None or wanted.until_us is not None:
             return self._found(view, home, wanted)
         key = (home.state, view.prices_state(), wanted)

@@ -54,8 +54,11 @@ class Flows:
 
     def usage(self, more_milliwh: Int64 | None = None) -> Usage:
         """What is billed; with more energy of each piece, (f, m)."""
-        energy = self.energy_milliwh if more_milliwh is None else self.energy_milliwh + more_milliwh
-        return Usage(self.edges_us, energy[IMPORT], energy[EXPORT], dict(zip(self.meters, energy[2:], strict=True)))
+        energy, known = self.energy_milliwh, (self.share > 0).any(axis=0)
+        if more_milliwh is not None:
+            energy, known = energy + more_milliwh, known | more_milliwh.any(axis=0)
+        meters = dict(zip(self.meters, energy[2:], strict=True))
+        return Usage(self.edges_us, energy[IMPORT], energy[EXPORT], meters, known)
 
 
 def flows_of(view: ReadView, home: Home, plan: Plan, now_us: int) -> Flows:
