@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY
@@ -54,9 +55,10 @@ class Flows:
 
     def usage(self, more_milliwh: Int64 | None = None) -> Usage:
         """What is billed; with more energy of each piece, (f, m)."""
-        energy, known = self.energy_milliwh, (self.share > 0).any(axis=0)
+        energy = self.energy_milliwh
+        known: NDArray[np.bool_] = np.logical_or.reduce(self.share > 0)
         if more_milliwh is not None:
-            energy, known = energy + more_milliwh, known | more_milliwh.any(axis=0)
+            energy, known = energy + more_milliwh, known | np.logical_or.reduce(more_milliwh != 0)
         meters = dict(zip(self.meters, energy[2:], strict=True))
         return Usage(self.edges_us, energy[IMPORT], energy[EXPORT], meters, known)
 
