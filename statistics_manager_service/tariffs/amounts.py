@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 from statistics_manager_service.core.ratios import ONE, Ratio, Whole
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
-from statistics_manager_service.tariffs.document import Component
-from statistics_manager_service.tariffs.taxing import TaxRule
 from statistics_manager_service.tariffs.terms import Segment
 
 KWH = "kWh"
@@ -89,44 +86,3 @@ def of_energy(
     if share is not ONE:
         count, value = count * share, value * share
     return Amount(segment, label, count, KWH, price, KWH, value, energy, *lacking, share, step)
-
-
-class Taxed(NamedTuple):
-    """A part of an amount that is taxed by one rate: its share of the amount, the rate, net amount and tax."""
-
-    amount: Amount
-    share: Ratio
-    rate: Fraction
-    net: Ratio
-    tax: Ratio
-
-
-@dataclass(slots=True)
-class Item:
-    """What a component comes to in a segment: its amounts, and how they are taxed. net_sum, tax_sum: of all parts."""
-
-    component: Component
-    rule: TaxRule
-    amounts: tuple[Amount, ...]
-    taxed: tuple[Taxed, ...]
-    net_sum: Ratio
-    tax_sum: Ratio
-
-    @property
-    def net(self) -> Fraction:
-        """Of one home, before tax."""
-        return self.net_sum.fraction
-
-    @property
-    def tax(self) -> Fraction:
-        """Of one home, the tax."""
-        return self.tax_sum.fraction
-
-    @property
-    def gross(self) -> Fraction:
-        """Of one home, with tax."""
-        return (self.net_sum + self.tax_sum).fraction
-
-    def as_told(self, included: bool) -> Ratio:
-        """The sum before tax, or with it where prices are told with it."""
-        return self.net_sum + self.tax_sum if included else self.net_sum
