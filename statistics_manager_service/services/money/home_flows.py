@@ -56,7 +56,7 @@ class Flows:
     def usage(self, more_milliwh: Int64 | None = None) -> Usage:
         """What is billed; with more energy of each piece, (f, m)."""
         energy = self.energy_milliwh
-        known: NDArray[np.bool_] = np.logical_or.reduce(self.share > 0)
+        known: NDArray[np.bool_] = self.share[IMPORT] > 0  # of a flow that the home does not have all is known
         if more_milliwh is not None:
             energy, known = energy + more_milliwh, known | np.logical_or.reduce(more_milliwh != 0)
         meters = dict(zip(self.meters, energy[2:], strict=True))
