@@ -613,7 +613,7 @@ def test_all_that_is_wrong_is_told_at_once(flat: Desk) -> None:
         "tariffs[5]", "tariffs[6].tariff", "tariffs[6].more", "tariffs[7].import",
     ]  # fmt: skip
     whys = dict(told)
-    assert whys["tariffs[0].tariff"] == "there is no tariff 'nowhere'"
+    assert whys["tariffs[0].tariff"] == "there is no tariff 'nowhere' (GET /tariffs lists all)"
     assert "there is no price for contracted_power_kva = 7" in whys["tariffs[2].parameters"]
     assert whys["tariffs[3].export.tariff"] == "tariff two prices nothing that is given to the grid"
     assert "name it as `export`" in whys["tariffs[4].tariff"]
@@ -631,7 +631,7 @@ def test_a_time_that_cannot_be_is_told_beside_other_faults(
     flat: Desk, time: tuple[str, str], fault: tuple[str, str]
 ) -> None:
     told = faults(flat, "nowhere", start=time[0], end=time[1])
-    assert told == [fault, ("tariffs[0].tariff", "there is no tariff 'nowhere'")]
+    assert told == [fault, ("tariffs[0].tariff", "there is no tariff 'nowhere' (GET /tariffs lists all)")]
 
 
 def test_tariffs_of_several_currencies_or_of_one_name_are_refused(flat: Desk) -> None:

@@ -19,7 +19,7 @@ from statistics_manager_service.services.prices.contracts import (
     contracts_of_each,
     standard_power_kva,
 )
-from statistics_manager_service.services.prices.tariffs import Tariffs
+from statistics_manager_service.services.prices.tariffs import Tariffs, no_tariff
 from statistics_manager_service.storage.database import SqlStore
 from statistics_manager_service.storage.migrate import migrate
 from statistics_manager_service.tariffs.shipped import shipped_ids
@@ -354,3 +354,8 @@ def test_contracts_of_many_households_are_those_of_each(desk: Desk) -> None:
     with desk.store.reading() as view:
         assert contracts_of_each(view, homes) == each
         assert contracts_of_each(view, []) == []
+
+
+def test_of_a_misspelt_tariff_the_one_that_was_meant_is_told() -> None:
+    assert "did you mean pt-btn-bi-horario?" in no_tariff("pt-btn-bihorario")
+    assert no_tariff("x" * 500).startswith(f"there is no tariff '{'x' * 80}'")

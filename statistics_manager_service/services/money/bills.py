@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -28,8 +27,9 @@ from statistics_manager_service.tariffs.document import Cycle, Energy
 from statistics_manager_service.tariffs.energy import SeriesSource, no_series
 from statistics_manager_service.tariffs.terms import BillingPeriod, TariffInForce, Term, cuts_of, parameters_of
 
-#: Plans that are remembered: of homes with the same contracts over the same time there is one.
-_MOST_PLANS: Final = 64
+#: Of plans that are remembered (of homes with the same contracts over the same time there is one), and about what each
+#: piece of time takes in one.
+_MOST_PLANS_BYTES, _PIECE_BYTES = 2**27, 60
 _FAR_US: Final = 2**62
 _MOST_FAULTS_BYTES, _FAULTS_BYTES = 2**22, 400
 #: Of what hangs on its key alone.
@@ -77,8 +77,8 @@ class Bills:
 
     def __init__(self, tariffs: Tariffs, columns: PriceColumns | None = None) -> None:
         self._tariffs, self._columns = tariffs, columns or PriceColumns()
-        self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
-        self._of_homes: OrderedDict[Hashable, tuple[Plan, list[tuple[int, int]]]] = OrderedDict()
+        self._plans: Remembered[Plan] = Remembered(_MOST_PLANS_BYTES)
+        self._of_homes: Remembered[tuple[Plan, list[tuple[int, int]]]] = Remembered(_MOST_PLANS_BYTES)
         self._edge_plans: WeakKeyDictionary[Plan, EdgePlan] = WeakKeyDictionary()  # as long as a plan is remembered
         self._faults: Remembered[tuple[TariffInForce, tuple[str, ...]]] = Remembered(_MOST_FAULTS_BYTES)
         self._lock = Lock()
@@ -112,17 +112,11 @@ class Bills:
         price changes."""
         if wanted.contracts is not None or wanted.until_us is not None:
             return self._found(view, home, wanted)
-        key = (home.state, view.prices_state(), wanted)
-        with self._lock:
-            known = self._of_homes.get(key)
-            if known is not None:
-                self._of_homes.move_to_end(key)
-                return known
-        found = self._found(view, home, wanted)
-        with self._lock:
-            self._of_homes[key] = found
-            while len(self._of_homes) > _MOST_PLANS:
-                self._of_homes.popitem(last=False)
+        key = (view.prices_state(), wanted, home.state[0])
+        found = self._of_homes.get(key, home.state)
+        if found is None:
+            found = self._found(view, home, wanted)
+            self._of_homes.put(key, home.state, found, _size_bytes(found[0]))
         return found
 
     def _found(self, view: ReadView, home: Home, wanted: Wanted) -> tuple[Plan, list[tuple[int, int]]]:
@@ -210,22 +204,17 @@ class Bills:
             tuple(periods),
             span,
             tuple(one for one in wanted.cuts_us if one % QUARTER_US),
-            view.prices_state(),
             wanted.until_us,
         )
-        with self._lock:
-            known = self._plans.get(key)
-            if known is not None:
-                self._plans.move_to_end(key)
-                return known
+        state = (0, view.prices_state())
+        plan = self._plans.get(key, state)
+        if plan is not None:
+            return plan
         edges_us: Int64 = piece_edges(*span, [*cuts_of(terms, periods), *wanted.cuts_us])
         strange = self._strange_series(view, terms)
         source = self._source(view, wanted.until_us, strange)
         plan = Plan(terms, periods, edges_us, source, tuple(dict.fromkeys([*notes, *strange.values()])))
-        with self._lock:
-            self._plans[key] = plan
-            while len(self._plans) > _MOST_PLANS:
-                self._plans.popitem(last=False)
+        self._plans.put(key, state, plan, _size_bytes(plan))
         return plan
 
     def _strange_series(self, view: ReadView, terms: Sequence[Term]) -> dict[str, str]:
@@ -252,6 +241,10 @@ class Bills:
             return found.values, found.known
 
         return read
+
+
+def _size_bytes(plan: Plan) -> int:
+    return _PIECE_BYTES * len(plan.edges_us)
 
 
 def _refuse_several_currencies(terms: Sequence[Term]) -> None:

@@ -20,7 +20,7 @@ from statistics_manager_service.services.prices.contracts import (
     faults_of_parameters,
     standard_power_kva,
 )
-from statistics_manager_service.services.prices.tariffs import KnownTariff, Tariffs
+from statistics_manager_service.services.prices.tariffs import KnownTariff, Tariffs, no_tariff
 from statistics_manager_service.tariffs.document import Energy, Tariff
 from statistics_manager_service.tariffs.prices import NAME, ParameterValue
 from statistics_manager_service.tariffs.reading import where_of
@@ -237,7 +237,7 @@ def _named(
     where, is_for_it = needed
     inforce = tariffs.in_force(view, told.tariff)
     if inforce is None:
-        faults.append(Fault(f"{where}.tariff", f"there is no tariff {told.tariff[:_SHOWN]!r}"))
+        faults.append(Fault(f"{where}.tariff", no_tariff(told.tariff)))
         return None
     if not is_for_it(inforce.tariff):
         taking = is_for_it is prices_taking

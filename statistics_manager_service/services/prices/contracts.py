@@ -20,7 +20,7 @@ from statistics_manager_service.services.homes import known_household
 from statistics_manager_service.services.ports import Household, Store
 from statistics_manager_service.services.prices.price_rows import ContractsRow, PriceRows
 from statistics_manager_service.services.prices.tariff_documents import plain_document, plain_number
-from statistics_manager_service.services.prices.tariffs import Tariffs
+from statistics_manager_service.services.prices.tariffs import Tariffs, no_tariff
 from statistics_manager_service.tariffs.document import Capacity, Tariff
 from statistics_manager_service.tariffs.prices import NAME, ParameterValue
 from statistics_manager_service.tariffs.reading import where_of
@@ -232,7 +232,7 @@ class Contracts:
             faults += _faults_of_time(contract, f"contracts[{i}]")
             inforce = self._tariffs.in_force(view, one.tariff)
             if inforce is None:
-                faults.append(Fault(f"contracts[{i}].tariff", f"there is no tariff {one.tariff[:_SHOWN]!r}"))
+                faults.append(Fault(f"contracts[{i}].tariff", no_tariff(one.tariff)))
             else:
                 faults += faults_of_parameters(inforce.tariff, contract, f"contracts[{i}].parameters")
             if contract.to_us is None or contract.from_us < contract.to_us:

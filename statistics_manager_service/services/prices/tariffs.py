@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 import orjson
@@ -19,6 +20,7 @@ from statistics_manager_service.tariffs.shipped import shipped_document, shipped
 from statistics_manager_service.tariffs.terms import TariffInForce
 
 STORED, SHIPPED = "stored", "shipped"
+_SHOWN: Final = 80
 _MOST_KEPT_BYTES: Final = 64 * 2**20
 #: What a tariff takes, with its schedules at work, for each byte of its document.
 _BYTES_A_BYTE: Final = 50
@@ -117,6 +119,13 @@ class Tariffs:
         return found
 
 
+def no_tariff(tariff_id: str) -> str:
+    """That there is no such tariff, and which shipped one may have been meant."""
+    near = get_close_matches(tariff_id[:_SHOWN], shipped_ids(), n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"there is no tariff {tariff_id[:_SHOWN]!r}{hint} (GET /tariffs lists all)"
+
+
 def _inner(document: Any) -> Any:
     """A document without the member `tariff` around it."""
     return document["tariff"] if set(document) == {"tariff"} else document
@@ -132,4 +141,4 @@ def _shipped(tariff_id: str) -> KnownTariff | None:
 
 
 def _unknown(tariff_id: str) -> NotFound:
-    return NotFound(f"there is no tariff {tariff_id[:80]!r}")
+    return NotFound(no_tariff(tariff_id))
