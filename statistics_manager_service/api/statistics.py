@@ -17,6 +17,7 @@ from statistics_manager_service.api.errors import refusals
 from statistics_manager_service.api.queries import Faulty, checked, moment, names, parameters, query
 from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.civil import check_zone, parse_moment
+from statistics_manager_service.core.definitions import DEFINITIONS, Family
 from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.quantities import QUANTITIES, UNITS
 from statistics_manager_service.core.readings import Int64
@@ -29,13 +30,14 @@ from statistics_manager_service.services.asking import (
     GROUPINGS,
     Page,
     Question,
+    check_carbon_boundary,
+    check_carbon_source,
     check_quantity,
     parse_group_by,
     parse_measures,
     parse_verdict,
     parse_week_start,
 )
-from statistics_manager_service.services.money.costing import COST_MEASURES
 from statistics_manager_service.services.overview import summary_of
 
 router = APIRouter(tags=["Ask"])
@@ -124,6 +126,14 @@ class StatisticsQuery(BaseModel):
     as_of: Annotated[str, moment("as_of")] | None = Field(
         None, description="As it was known then: readings, tariffs, contracts and prices told later do not count."
     )
+    carbon_source: Annotated[str, checked(check_carbon_source)] | None = Field(
+        None,
+        description="Emissions by the intensities of this source; the household's unless named.",
+        examples=["neso"],
+    )
+    carbon_boundary: Annotated[str, checked(check_carbon_boundary)] | None = Field(
+        None, description="Emissions `lifecycle` or `direct` (of the stack); the household's unless named."
+    )
     format: Annotated[str, checked(format_named)] | None = Field(
         None, description="json, csv, ndjson, arrow or parquet; wins over the Accept header."
     )
@@ -133,14 +143,24 @@ class StatisticsQuery(BaseModel):
         """The question as the service takes it."""
         measures = ",".join(self.measures)
         return Question(
-            measures, self.start, self.end, self.group_by, self.timezone, self.meter, self.week_start, self.as_of
+            measures,
+            self.start,
+            self.end,
+            self.group_by,
+            self.timezone,
+            self.meter,
+            self.week_start,
+            self.as_of,
+            self.carbon_source,
+            self.carbon_boundary,
         )
 
     @cached_property
     def is_short(self) -> bool:
         """Whether an answer takes about a millisecond: some hundred days, or fine buckets within about a month; no bill
         and nothing of the past."""
-        if self.as_of is not None or any(one in COST_MEASURES for one in ",".join(self.measures).split(",")):
+        families = {DEFINITIONS[one.strip()].family for one in ",".join(self.measures).split(",")}
+        if self.as_of is not None or not families <= {Family.QUANTITY, Family.BALANCE}:
             return False
         first, last = (int(text[:4]) * 12 + int(text[5:7]) for text in (self.start, self.end))
         return last - first <= (1 if self.group_by in ("15_mins", "hourly") else 24)

@@ -26,7 +26,9 @@ from statistics_manager_service.services.accounts.keys import PublicKeys
 from statistics_manager_service.services.accounts.tokens import Keys, SharedKey, Tokens
 from statistics_manager_service.services.app import AppServices, DecodedLines
 from statistics_manager_service.services.asking import Asking
+from statistics_manager_service.services.balance.balances import Balances
 from statistics_manager_service.services.carbon.carbon import CarbonForecasts
+from statistics_manager_service.services.column_sources import ColumnSource
 from statistics_manager_service.services.events.jobs import Jobs
 from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.services.events.working import Duty, Workers
@@ -155,6 +157,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     columns = PriceColumns()
     bills = Bills(tariffs, columns)
     statements = Statements(store, bills, now_us)
+    sources = column_sources(bills)
     return AppServices(
         settings=settings,
         store=store,
@@ -162,9 +165,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         households=Households(store, recorder, now_us),
         tokens=tokens,
         recorder=recorder,
-        asking=Asking(
-            store, now_us, Costs(bills, now_us), settings.max_households_per_query, settings.kept_answers_bytes
-        ),
+        asking=Asking(store, now_us, sources, settings.max_households_per_query, settings.kept_answers_bytes),
         statements=statements,
         live_costs=LiveCosts(store, bills, statements, Projecting(columns), now_us),
         reconciling=Reconciling(store, bills, statements),
@@ -257,7 +258,12 @@ def statements_of(store: SqlStore) -> Statements:
 
 def asking_of(store: SqlStore, most_kept_bytes: int = 0) -> Asking:
     """Statistics of a store, for commands and benchmarks."""
-    return Asking(store, now_us, Costs(Bills(Tariffs(store, now_us)), now_us), most_kept_bytes=most_kept_bytes)
+    return Asking(store, now_us, column_sources(Bills(Tariffs(store, now_us))), most_kept_bytes=most_kept_bytes)
+
+
+def column_sources(bills: Bills) -> list[ColumnSource]:
+    """What makes the measures that are not plain ones of channels."""
+    return [Costs(bills, now_us), Balances()]
 
 
 def forecasts_of(settings: Settings, store: SqlStore) -> Forecasts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -12,13 +13,15 @@ import numpy as np
 from statistics_manager_service.core.blocks import unpack_blocks
 from statistics_manager_service.core.civil import Calendar, GroupBy, calendar, check_zone, parse_moment
 from statistics_manager_service.core.correction import FEW, RUN_LIMIT_US, Verdict
+from statistics_manager_service.core.definitions import DEFINITIONS
 from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
+from statistics_manager_service.services.carbon.carbon_rows import BOUNDARIES, SOURCE_PATTERN
+from statistics_manager_service.services.column_sources import ColumnSource, Way
 from statistics_manager_service.services.homes import Home, Homes, known_household, known_state
-from statistics_manager_service.services.measuring import MEASURES, Column, Measurer, columns_of_each, needed
-from statistics_manager_service.services.money.costing import COST_MEASURES, SUMMABLE, Costs
+from statistics_manager_service.services.measuring import Column, Measurer, columns_of_each, needed
 from statistics_manager_service.services.ports import Billing, Channel, ReadView, Revision, Store
 from statistics_manager_service.services.remembering import Remembered
 from statistics_manager_service.services.telemetry.as_known import as_known
@@ -27,7 +30,7 @@ from statistics_manager_service.services.totals import Totals
 #: Of one answer: households × measures × buckets. So many take some hundred megabytes on the way out.
 MOST_VALUES = 4_000_000
 #: All that can be asked for.
-ALL_MEASURES = (*MEASURES, *COST_MEASURES)
+ALL_MEASURES = tuple(DEFINITIONS)
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: What `group_by` may be here; seven-day windows are FlexiHome's own meaning of weekly.
 GROUPINGS = tuple(one.value for one in GroupBy if one is not GroupBy.WINDOWS)
@@ -49,6 +52,8 @@ class Question:
     meter: str | None = None
     week_start: str = "monday"
     as_of: str | None = None
+    carbon_source: str | None = None
+    carbon_boundary: str | None = None
 
 
 @dataclass(slots=True)
@@ -128,20 +133,72 @@ def check_quantity(name: str) -> None:
         raise BadInput.of([Fault("quantity", f"{name[:60]!r} is no quantity; there are {', '.join(QUANTITIES)}")])
 
 
-def _is_cost(measures: Sequence[str]) -> bool:
-    return any(one in COST_MEASURES for one in measures)
+def check_carbon_source(text: str) -> None:
+    """Raises BadInput for what is no name of a source of intensities."""
+    if not re.fullmatch(SOURCE_PATTERN, text):
+        raise BadInput.of([Fault("carbon_source", f"{text[:40]!r} is not a name of a-z, 0-9 and _, such as neso")])
 
 
-def _statistics(view: ReadView, home: Home, question: Question, costs: Costs) -> Statistics:
+def check_carbon_boundary(text: str) -> None:
+    """Raises BadInput for what is no boundary of intensities."""
+    if text not in BOUNDARIES:
+        raise BadInput.of([Fault("carbon_boundary", f"{text[:40]!r} is not one of {', '.join(BOUNDARIES)}")])
+
+
+class Sources:
+    """The sources of those measures that are not plain ones of channels."""
+
+    def __init__(self, sources: Sequence[ColumnSource]) -> None:
+        self._sources = sources
+        self._of = {measure: source for source in sources for measure in source.measures}
+
+    def plain(self, measures: Sequence[str]) -> list[str]:
+        """Those measures that channels tell."""
+        return [one for one in measures if one not in self._of]
+
+    def hang_on_home_alone(self, measures: Sequence[str]) -> bool:
+        """Whether answers are good as long as nothing of the household changes."""
+        return all(self._of[one].hangs_on_home_alone for one in measures if one in self._of)
+
+    def refuse_meter(self, measures: Sequence[str]) -> None:
+        """Raises BadInput where one of them can't be told of a single meter."""
+        bad = [one for one in measures if one in self._of and one not in self._of[one].of_meters]
+        if bad:
+            why = f"{', '.join(bad)} of a single meter can't be told: it is of the household"
+            raise BadInput.of([Fault("meter", why)])
+
+    def columns(
+        self, view: ReadView, home: Home, cal: Calendar, measures: Sequence[str], way: Way
+    ) -> dict[str, Column]:
+        """The columns of those measures that are not plain."""
+        found: dict[str, Column] = {}
+        for source in self._sources:
+            mine = [one for one in measures if self._of.get(one) is source]
+            if mine:
+                found |= zip(mine, source.columns(view, home, cal, mine, way), strict=True)
+        return found
+
+
+def _statistics(view: ReadView, home: Home, question: Question, sources: Sources) -> Statistics:
     household = home.household
     measures, cal = parsed(question, household.timezone, household.billing)
     until_us = None if question.as_of is None else parse_moment(question.as_of, household.timezone, "as_of")
-    past, known = (view, home) if until_us is None else as_known(view, home, until_us)
-    measurer = Measurer(Totals(past, cal.edges_us), known.channels)
-    money = [one for one in measures if one in COST_MEASURES]
-    priced = dict(zip(money, costs.columns(view, home, cal, money, until_us) if money else (), strict=True))
-    columns = [priced.get(measure) or measurer.column(measure, question.meter) for measure in measures]
+    way = _way(question, until_us, sources, measures)
+    made = sources.columns(view, home, cal, measures, way)
+    plain = sources.plain(measures)
+    if plain:
+        past, known = (view, home) if until_us is None else as_known(view, home, until_us)
+        measurer = Measurer(Totals(past, cal.edges_us), known.channels)
+        made |= {one: measurer.column(one, question.meter) for one in plain}
+    columns = [made[measure] for measure in measures]
     return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
+
+
+def _way(question: Question, until_us: int | None, sources: Sources, measures: Sequence[str]) -> Way:
+    """How the measures are asked for. Raises BadInput."""
+    if question.meter is not None:
+        sources.refuse_meter(measures)
+    return Way(question.meter, until_us, question.carbon_source, question.carbon_boundary)
 
 
 def parsed(question: Question, zone: str, billing: Billing, households: int = 1) -> tuple[tuple[str, ...], Calendar]:
@@ -198,9 +255,6 @@ def _read(question: Question, zone: str) -> _Asked:
         faults.append(END_NOT_AFTER_START)
     if question.as_of is not None:
         _value(faults, lambda: parse_moment(question.as_of or "", known, "as_of"), None)
-    if question.meter is not None and _is_cost(measures):
-        some = ", ".join(one for one in measures if one in COST_MEASURES)
-        faults.append(Fault("meter", f"{some} of a single meter can't be told: a bill is of the household"))
     if faults or start_us is None or end_us is None:
         raise BadInput.of(faults)
     return _Asked(measures, zone, grouping, start_us, end_us, week_start)
@@ -227,24 +281,24 @@ class Asking:
         self,
         store: Store,
         now_us: Callable[[], int],
-        costs: Costs,
+        sources: Sequence[ColumnSource],
         most_households: int = 1000,
         most_kept_bytes: int = 0,
     ) -> None:
         self._store, self.now_us, self._most_households = store, now_us, most_households
-        self._costs, self._homes = costs, Homes()
+        self._sources, self._homes = Sources(sources), Homes()
         self._answers: Remembered[bytes] = Remembered(most_kept_bytes)
 
     def statistics(self, household_id: str, question: Question) -> Statistics:
         """The measures of one household in buckets. Raises BadInput with all faults of the question, NotFound."""
         with self._store.reading() as view:
             home = self._homes.of(view, household_id, known_state(view, household_id))
-            return _statistics(view, home, question, self._costs)
+            return _statistics(view, home, question, self._sources)
 
     def encoded(self, household_id: str, question: Question, form: str, encode: Callable[[Statistics], bytes]) -> bytes:
         """The same in the bytes of a form, worked out again only where something of the household has changed."""
         # costs change with tariffs, prices and the hour, too; what was known then is seldom asked for
-        if question.as_of is not None or _is_cost(question.measures.split(",")):
+        if question.as_of is not None or not self._sources.hang_on_home_alone(question.measures.split(",")):
             return encode(self.statistics(household_id, question))
         key = (household_id, question, form)
         state = self._store.state_of(household_id)
@@ -253,7 +307,7 @@ class Asking:
             return known
         with self._store.reading() as view:
             state = known_state(view, household_id)
-            found = _statistics(view, self._homes.of(view, household_id, state), question, self._costs)
+            found = _statistics(view, self._homes.of(view, household_id, state), question, self._sources)
         answer = encode(found)
         self._answers.put(key, state, answer, len(answer))
         return answer
@@ -278,16 +332,17 @@ class Asking:
             measures, cal = parsed(question, zone, next(iter(cycles), Billing()), len(households))
             if question.as_of is not None:
                 of_zone = replace(question, timezone=cal.zone)
-                return [_statistics(view, home, of_zone, self._costs) for home in homes]
+                return [_statistics(view, home, of_zone, self._sources) for home in homes]
             channels = [one.channels for one in homes]
             totals = Totals(view, cal.edges_us)
-            plain = [one for one in measures if one not in COST_MEASURES]
+            way = _way(question, None, self._sources, measures)
+            plain = self._sources.plain(measures)
             totals.fetch([c for some in channels for c in needed(some, plain, question.meter)])
             found = {one: columns_of_each(totals, channels, one, question.meter) for one in plain}
-            money = [one for one in measures if one in COST_MEASURES]
-            if money:
-                priced = [self._costs.columns(view, home, cal, money) for home in homes]
-                found |= {one: [columns[i] for columns in priced] for i, one in enumerate(money)}
+            others = [one for one in measures if one not in plain]
+            if others:
+                made = [self._sources.columns(view, home, cal, others, way) for home in homes]
+                found |= {one: [columns[one] for columns in made] for one in others}
             columns = [found[measure] for measure in measures]
         return [
             Statistics(one.id, cal.zone, question.group_by, question.start, question.end, cal, list(mine))
@@ -305,8 +360,7 @@ class Asking:
         Raises BadInput for measures that can't be summed.
         """
         first = answers[0]
-        bad = [c.measure for c in first.columns if not (c.unit in ("kWh", "W") or c.measure in SUMMABLE)]
-        bad += [c.measure for c in first.columns if c.measure == "peak_demand"]  # they come at different times
+        bad = [c.measure for c in first.columns if not DEFINITIONS[c.measure].adds_up]
         if bad:
             raise BadInput.of([Fault("measures", f"{', '.join(bad)} of several households can't be summed")])
         units = {(c.measure, c.unit) for one in answers for c in one.columns}

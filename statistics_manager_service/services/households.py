@@ -14,6 +14,7 @@ from statistics_manager_service.core.names import check_name, has_control
 from statistics_manager_service.core.quantities import BOUNDS_MILLI, QUANTITIES, UNITS, Dimension, Kind
 from statistics_manager_service.core.units import EARLIEST_READING_US, MILLI, S_PER_DAY, US_PER_DAY
 from statistics_manager_service.errors import BadInput, Conflict, Fault, Forbidden, NotFound, UnknownHousehold
+from statistics_manager_service.services.carbon.carbon_rows import SOURCE_PATTERN
 from statistics_manager_service.services.ports import (
     DEFAULT_GAP_LIMIT_S,
     Channel,
@@ -93,6 +94,18 @@ class HouseholdSettings(BaseModel):
         None, description="FlexiHome's tariff type."
     )
     name: PlainText | None = Field(None, max_length=128, description="A name for people.")
+    battery_capacity_kwh: float | None = Field(
+        None, gt=0, le=100_000, description="What its battery can store and give, kWh."
+    )
+    battery_efficiency: float | None = Field(
+        None, gt=0, le=1, description="Of what its battery takes, the share that it gives; worked out unless told."
+    )
+    carbon_source: str | None = Field(
+        None, pattern=f"^{SOURCE_PATTERN}$", description="Source of the intensities that its emissions are of."
+    )
+    carbon_boundary: Literal["lifecycle", "direct"] | None = Field(
+        None, description="Whether its emissions are over the life cycle, or of the stack alone."
+    )
 
 
 def _known_quantity(name: str) -> str:

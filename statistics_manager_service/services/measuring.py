@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,8 @@ class Column:
 
     value: (n,) float64 in `unit`, NaN where unknown. coverage, estimated: (n,) shares of the bucket's elapsed time that
     are measured, estimated. total: over the whole range, NaN where unknown. lacks: what a value lacks, where it is more
-    than readings.
+    than readings. shares: {of what: (n,) float64 shares of the value in 0..1}, such as by which step of a fall-back it
+    was told. more: further members of the series in JSON, what it was made of.
     """
 
     measure: str
@@ -46,6 +47,8 @@ class Column:
     estimated: Float64
     total: float
     lacks: tuple[Lack, ...] = ()
+    shares: Mapping[str, Float64] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -211,19 +214,33 @@ def _common(flows: dict[str, Flow], edges_us: Int64) -> Common | None:
     return energies, measured, np.where(known, elapsed - measured, 0), known
 
 
-def _common_quarters(flows: dict[str, Flow], fine_us: Int64, first: Int64) -> Common:
-    """The sums over those quarter-hours in which every flow that had begun is known."""
+class KnownQuarters(NamedTuple):
+    """What is known of pieces of time of several flows: whether every flow that had begun is known, and of how many
+    seconds all of them are measured, and measured or estimated; (m,) each."""
+
+    good: NDArray[np.bool_]
+    measured_s: Int64
+    covered_s: Int64
+
+
+def known_quarters(flows: Sequence[Flow], fine_us: Int64) -> KnownQuarters:
+    """What is known of the pieces of time between the edges fine_us, (m+1,)."""
     known = np.zeros(len(fine_us) - 1, np.bool_)
     lacking = np.zeros(len(fine_us) - 1, np.bool_)
     measured_s = np.full(len(fine_us) - 1, np.iinfo(np.int64).max)
     covered_s = measured_s.copy()
-    for flow in flows.values():
+    for flow in flows:
         begun = fine_us[1:] > (fine_us[-1] if flow.begins_us is None else flow.begins_us)
         known |= flow.known
         lacking |= begun & ~flow.known
         measured_s = np.where(begun, np.minimum(measured_s, flow.measured_s), measured_s)
         covered_s = np.where(begun, np.minimum(covered_s, flow.measured_s + flow.estimated_s), covered_s)
-    good = known & ~lacking
+    return KnownQuarters(known & ~lacking, measured_s, covered_s)
+
+
+def _common_quarters(flows: dict[str, Flow], fine_us: Int64, first: Int64) -> Common:
+    """The sums over those quarter-hours in which every flow that had begun is known."""
+    good, measured_s, covered_s = known_quarters(list(flows.values()), fine_us)
 
     def summed(column: Int64) -> Int64:
         return np.add.reduceat(np.where(good, column, 0), first)

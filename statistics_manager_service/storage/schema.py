@@ -269,6 +269,16 @@ contracts = sa.Table(
     sqlite_with_rowid=False,
 )
 
+#: All goals of a household, each time as they were put.
+goals = sa.Table(
+    "goals",
+    metadata,
+    _household_key(),
+    sa.Column("told_us", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("goals", sa.JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: Series of prices and factors, and their values: a row for each UTC day and revision, 96 quarter-hours packed.
 price_series = sa.Table(
     "price_series",
@@ -302,6 +312,6 @@ change_counts = sa.Table(
 )
 
 #: Sharded by household.
-BULK_TABLES = (readings, profiles, revisions, forecasts, contracts)
+BULK_TABLES = (readings, profiles, revisions, forecasts, contracts, goals)
 #: Small, and read beside those of any household: a copy on each node.
 REFERENCE_TABLES = (tariffs, price_series, price_days, change_counts)

@@ -25,6 +25,8 @@ class Method(NamedTuple):
 BASES: Final = ("average", "marginal")
 BOUNDARIES: Final = ("lifecycle", "direct")
 SCOPES: Final = ("consumption", "production")
+#: How sources are named.
+SOURCE_PATTERN: Final = r"[a-z][a-z0-9_]{0,31}"
 
 
 class IntensitySeries(NamedTuple):

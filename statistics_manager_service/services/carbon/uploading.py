@@ -12,12 +12,19 @@ from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.core.units import EARLIEST_READING_US, QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.carbon.carbon import ZONE_PATTERN
-from statistics_manager_service.services.carbon.carbon_rows import BASES, BOUNDARIES, KINDS, MEASURED, SCOPES, Method
+from statistics_manager_service.services.carbon.carbon_rows import (
+    BASES,
+    BOUNDARIES,
+    KINDS,
+    MEASURED,
+    SCOPES,
+    SOURCE_PATTERN,
+    Method,
+)
 from statistics_manager_service.services.carbon.intensities import Kept, ToldIntensity, keep
 from statistics_manager_service.services.ports import Store
 
 UPLOADED: Final = "uploaded"
-SOURCE_PATTERN: Final = r"[a-z][a-z0-9_]{0,31}"
 MOST_VALUES: Final = 100_000
 #: A forecast may reach so far ahead.
 _LATEST_AHEAD_US: Final = 400 * US_PER_DAY

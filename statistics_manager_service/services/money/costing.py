@@ -9,9 +9,11 @@ from typing import Final
 import numpy as np
 
 from statistics_manager_service.core.civil import Calendar
+from statistics_manager_service.core.definitions import Family, measures_of
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import MILLI, MILLIWH_PER_KWH, S_PER_HOUR, US_PER_DAY
 from statistics_manager_service.errors import BadInput, Fault
+from statistics_manager_service.services.column_sources import PLAIN_WAY, Way
 from statistics_manager_service.services.homes import Home
 from statistics_manager_service.services.measuring import Column, Lack
 from statistics_manager_service.services.money.bills import Billed, Bills, Wanted
@@ -20,23 +22,24 @@ from statistics_manager_service.services.money.marginal import marginal_prices
 from statistics_manager_service.services.ports import ReadView
 from statistics_manager_service.tariffs.energy import EnergyPrice
 
-COST_MEASURES: Final = (
-    "cost_import", "revenue_export", "cost_fixed", "cost_net", "price_import", "price_marginal", "peak_demand",
-)  # fmt: skip
+COST_MEASURES: Final = measures_of(Family.COST)
 #: So many years are worked out at once.
 MOST_DAYS: Final = 10 * 366
-#: Those whose values of several homes can be added up.
-SUMMABLE: Final = ("cost_import", "revenue_export", "cost_fixed", "cost_net")
 
 
 class Costs:
-    """Works out cost measures of homes."""
+    """Works out cost measures of homes. They change with tariffs, prices and the hour, too, and a bill is of the whole
+    household."""
+
+    measures = COST_MEASURES
+    of_meters: frozenset[str] = frozenset()
+    hangs_on_home_alone = False
 
     def __init__(self, bills: Bills, now_us: Callable[[], int]) -> None:
         self.bills, self.now_us = bills, now_us
 
     def columns(
-        self, view: ReadView, home: Home, cal: Calendar, measures: Sequence[str], until_us: int | None = None
+        self, view: ReadView, home: Home, cal: Calendar, measures: Sequence[str], way: Way = PLAIN_WAY
     ) -> list[Column]:
         """Cost measures of a home over buckets. What lies in the future is unknown, standing charges too."""
         edges_us = cal.edges_us
@@ -45,7 +48,7 @@ class Costs:
         billed = self.bills.billed(
             view,
             home,
-            Wanted(int(edges_us[0]), int(edges_us[-1]), until_us=until_us, cuts_us=tuple(edges_us.tolist())),
+            Wanted(int(edges_us[0]), int(edges_us[-1]), until_us=way.until_us, cuts_us=tuple(edges_us.tolist())),
         )
         made = _Buckets(billed, edges_us, self.now_us())
         return [made.column(one) for one in measures]
