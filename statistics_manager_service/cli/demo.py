@@ -16,8 +16,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.core.units import QUARTER_US, S_PER_DAY, US_PER_S
-from statistics_manager_service.demo import DemoHome, count, first_month, homes, price_series, readings
+from statistics_manager_service.demo import DemoHome, carbon, count, first_month, homes, price_series, readings
 from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.services.carbon.intensities import keep
 from statistics_manager_service.services.events.jobs import local_day
 from statistics_manager_service.services.forecasts.forecasting import civil_day
 from statistics_manager_service.services.ports import Household
@@ -52,6 +53,7 @@ def demo(
     store = bootstrap.open_store(settings)
     found = homes(end_us)
     _fill_prices(store, end_us)
+    _fill_intensities(store, end_us)
     _fill(settings, store, found, end_us)
     _print_links(settings, found, since)
     if serve:
@@ -79,6 +81,12 @@ def _fill_prices(store: SqlStore, end_us: int) -> None:
     for one in price_series(end_us):
         with store.writing() as view:
             keep_prices(view, one.series, one.told, bootstrap.now_us())
+
+
+def _fill_intensities(store: SqlStore, end_us: int) -> None:
+    """What the homes' emissions are reckoned with."""
+    with store.writing() as view:
+        keep(view, carbon.ZONE, carbon.SOURCE, carbon.METHOD, carbon.intensities(end_us), bootstrap.now_us())
 
 
 def _fill(settings: Settings, store: SqlStore, found: list[DemoHome], end_us: int) -> None:

@@ -100,7 +100,8 @@ def _solar_house(end_us: int) -> list[Column]:
     days = _span(end_us)
     rngs = day_rngs(202, days)
     sun = _wh(solar_w(days, rngs, 5200, 41.2))
-    heat = _wh(heat_pump_w(outdoor_celsius(days, rngs), 190))
+    outdoor = outdoor_celsius(days, rngs)
+    heat = _wh(heat_pump_w(outdoor, 190))
     car = _wh(car_w(days, rngs, 3600))
     load = _wh(household_w(days, rngs, 180, 650)) + heat + car
     battery = run_battery(sun, load, 9600, 900, 0.9)
@@ -113,6 +114,7 @@ def _solar_house(end_us: int) -> list[Column]:
         Column("battery", "energy_discharge", register, "kWh", at, _register(4611.9, battery.discharge_wh)),
         Column("ev", "energy_consumption", register, "kWh", at, _register(3308.4, car)),
         Column("heat_pump", "energy_consumption", register, "kWh", at, _register(9944.0, heat)),
+        Column("heat_pump", "temperature", Kind.SAMPLE, "°C", at[:-1], np.round(outdoor.reshape(-1), 1)),
     ]
     recent = slice(-_SAMPLE_DAYS * QUARTERS_PER_DAY, None)
     net_w = (battery.import_wh - battery.export_wh)[recent] * QUARTERS_PER_HOUR
@@ -209,7 +211,13 @@ def homes(end_us: int) -> list[DemoHome]:
         DemoHome(
             "solarhouse",
             "a house in Porto with PV, battery, car and heat pump",
-            {**lisbon, "contracted_power_kva": 13.8, "billing_day": 18, "name": "House in Porto"},
+            {
+                **lisbon,
+                "contracted_power_kva": 13.8,
+                "billing_day": 18,
+                "battery_capacity_kwh": 9.6,
+                "name": "House in Porto",
+            },
             [("grid", {**grid, "max_power_w": 13800.0})],
             [],
             [
