@@ -1,4 +1,4 @@
-"""`python -m bench [ingest|answers|http|size|money|forecasts …]`: prints each speed beside a reference of its run."""
+"""`python -m bench [part …]`: prints each speed beside a reference of its run; `PARTS` are its parts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import tempfile
 
 import numpy as np
 
-from bench import answers, forecasts, http, ingest, money, size
+from bench import answers, forecasts, http, ingest, insight, money, size
 from bench.report import print_lines
 
-PARTS = ("ingest", "answers", "http", "size", "money", "forecasts")
+PARTS = ("ingest", "answers", "http", "size", "money", "insight", "forecasts")
 
 
 def main(wanted: list[str]) -> None:
@@ -38,6 +38,8 @@ def main(wanted: list[str]) -> None:
                 print_lines("HTTP: requests a second", lines)
         if "size" in parts:
             print_lines("Size on disk", size.measure(folder / "bulk.sqlite3", folder / "answers.sqlite3"))
+        if "insight" in parts:
+            print_lines("Balance and carbon, store to JSON bytes, warm", insight.measure(folder))
         if "money" in parts:
             print_lines("Bills, store to statement, warm", money.measure(folder))
     if "forecasts" in parts:

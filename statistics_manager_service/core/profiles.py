@@ -109,13 +109,17 @@ def unpack_days(bodies: Sequence[bytes]) -> Days:
     flows = [i for i, body in enumerate(bodies) if body.startswith(_FLOWS) and not body[3]]
     if flows:
         _unpack_flows(out, flows, [bodies[i] for i in flows])
-    for i in sorted(set(range(len(bodies))).difference(flows)):
+    still = [i for i, body in enumerate(bodies) if body.startswith(_STILL) and not body[3]]
+    if still:
+        _unpack_quality(out, still, [bodies[i] for i in still])
+    for i in sorted(set(range(len(bodies))).difference(flows, still)):
         _unpack_one(out, i, bodies[i])
     return out
 
 
-#: How a day begins whose energies take four bytes; and one whose quarters are of one quality too, without samples.
+#: How a day begins whose energies take four bytes; one on which nothing flowed; and one whose quarters are of one quality too, without samples.
 _FLOWS = bytes((VERSION, 4))
+_STILL = bytes((VERSION, 0))
 _WHOLE = bytes((VERSION, 4, 1, 0))
 _WHOLE_BYTES = _HEAD + _RUN.itemsize + 4 * QUARTERS_PER_DAY
 _WHOLE_DAY = np.dtype(
@@ -126,10 +130,15 @@ _WHOLE_DAY = np.dtype(
 def _unpack_flows(out: Days, rows: Sequence[int], bodies: Sequence[bytes]) -> None:
     """Days without samples whose energies take four bytes, all of them at once."""
     ends = [_HEAD + _RUN.itemsize * body[2] for body in bodies]
-    runs = np.frombuffer(b"".join([body[_HEAD:end] for body, end in zip(bodies, ends, strict=True)]), _RUN)
     energies = b"".join([body[end:] for body, end in zip(bodies, ends, strict=True)])
+    out.energy_milliwh[rows] = np.frombuffer(energies, "<i4").reshape(len(bodies), QUARTERS_PER_DAY)
+    _unpack_quality(out, rows, bodies)
+
+
+def _unpack_quality(out: Days, rows: Sequence[int], bodies: Sequence[bytes]) -> None:
+    """The seconds of days without samples, all of them at once."""
+    runs = np.frombuffer(b"".join([body[_HEAD : _HEAD + _RUN.itemsize * body[2]] for body in bodies]), _RUN)
     shape = (len(bodies), QUARTERS_PER_DAY)
-    out.energy_milliwh[rows] = np.frombuffer(energies, "<i4").reshape(shape)
     out.measured_s[rows] = runs["measured_s"].repeat(runs["quarters"]).reshape(shape)
     out.estimated_s[rows] = runs["estimated_s"].repeat(runs["quarters"]).reshape(shape)
 

@@ -60,6 +60,8 @@ def _kept_plan(edges: bytes) -> EdgePlan:
 
 
 def _plan(edges_us: Int64) -> EdgePlan:
+    if _are_quarters(edges_us):
+        return _plan_of_quarters(edges_us)
     day, rest = np.divmod(edges_us, US_PER_DAY)
     slot = rest // QUARTER_US
     days, place = np.unique(day, return_inverse=True)
@@ -78,12 +80,29 @@ def _plan(edges_us: Int64) -> EdgePlan:
         inside_cut=inside_cut,
         off_grid=off_grid,
         elapsed_s=elapsed_s,
-        quarters=slice(int(slot[0]), int(slot[0]) + len(elapsed_s)) if _are_quarters(edges_us) else None,
+        quarters=None,
     )
 
 
 def _are_quarters(edges_us: Int64) -> bool:
     return bool(edges_us[0] % QUARTER_US == 0 and (np.diff(edges_us) == QUARTER_US).all())
+
+
+def _plan_of_quarters(edges_us: Int64) -> EdgePlan:
+    """The plan of quarter-hours side by side, which are read as they are stored: of it the days and their range count."""
+    count, nothing = len(edges_us) - 1, np.zeros(0, np.int64)
+    first_day, slot = divmod(int(edges_us[0]) // QUARTER_US, QUARTERS_PER_DAY)
+    return EdgePlan(
+        days=np.arange(first_day, int(edges_us[-1]) // US_PER_DAY + 1),
+        place=None,
+        inside=slice(0, 0),
+        inside_slot=nothing,
+        cut=nothing,
+        inside_cut=nothing,
+        off_grid=[],
+        elapsed_s=np.full(count, QUARTER_US / US_PER_S),
+        quarters=slice(slot, slot + count),
+    )
 
 
 class Totals:
@@ -116,6 +135,9 @@ class Totals:
         what has to be decided quarter by quarter."""
         first, last = quarter_after(int(self.edges_us[0])), quarter_of(int(self.edges_us[-1]))
         grid_us = np.arange(first, last + 1, dtype=np.int64) * QUARTER_US
+        if not (self.edges_us % QUARTER_US).any():  # the usual case, and np.unique takes long
+            is_grid = len(grid_us) == len(self.edges_us)
+            return self if is_grid else Totals(self.view, grid_us), self.edges_us // QUARTER_US - first
         fine_us = np.unique(np.concatenate((self.edges_us, grid_us)))
         if np.array_equal(fine_us, self.edges_us):
             return self, np.arange(len(fine_us))
@@ -142,9 +164,14 @@ class Totals:
         """The stored quarter-hours as they are, (c, n, 5)."""
         days = np.arange(self._plan.days[0], self._plan.days[0] - (-wanted.stop // QUARTERS_PER_DAY))
         found = self.view.profile_columns([(one.household_no, one.channel_no) for one in channels], days)
-        out = np.zeros((5, len(channels), len(days), QUARTERS_PER_DAY), np.int64)  # what is read is a column each
+        shape = (len(channels), len(days), QUARTERS_PER_DAY)
+        out = np.zeros((5, *shape), np.int64)  # what is read is a column each
+        is_complete = len(found.owner) == shape[0] * shape[1]  # every channel has every day
         for i, column in enumerate(unpack_days(found.bodies).columns[:5]):
-            out[i, found.owner, found.place] = column
+            if is_complete:
+                out[i] = column.reshape(*shape[:2], -1)
+            else:
+                out[i, found.owner, found.place] = column
         return np.moveaxis(out.reshape(5, len(channels), -1), 0, 2)[:, wanted]
 
     def _totals(self, channels: Sequence[Channel]) -> Int64:
