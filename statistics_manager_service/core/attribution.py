@@ -124,9 +124,12 @@ def times_ratio(amount: Int64, numerator: Int64, denominator: Int64) -> Int64:
     if not len(amount):
         return np.zeros(0, np.int64)
     safe = np.maximum(denominator, 1)
-    size = max(int(amount.max()), -int(amount.min()))
-    if size * int(safe.max()) < _FITS:
+    size, most = max(int(amount.max()), -int(amount.min())), int(safe.max())
+    if size * most < _FITS:
         return amount * numerator // safe
+    if most * most < _FITS:  # whole times the ratio, and the rest, which is smaller than the denominator
+        times, rest = np.divmod(amount, safe)
+        return times * numerator + rest * numerator // safe
     out = np.zeros(len(amount), np.int64)
     wide = np.abs(amount.astype(np.float64)) * safe >= _FITS / 2
     out[~wide] = amount[~wide] * numerator[~wide] // safe[~wide]

@@ -155,7 +155,10 @@ def test_a_device_that_uses_all_has_the_home_s_parts(rows: list[tuple[int, ...]]
     }
 
 
-@given(st.lists(st.tuples(energies, energies, energies), min_size=1, max_size=6))
+amounts = st.one_of(energies, st.integers(-(2**62), 2**62))
+
+
+@given(st.lists(st.tuples(amounts, energies, energies), min_size=1, max_size=6))
 def test_a_ratio_is_exact_beyond_64_bits(rows: list[tuple[int, int, int]]) -> None:
     amount, one, other = np.array(rows, np.int64).T
     low, high = np.minimum(one, other), np.maximum(one, other)
