@@ -15,6 +15,14 @@ import pyarrow.csv
 import pyarrow.ipc
 import pyarrow.parquet
 
+from statistics_manager_service.api.compared import (
+    COMPARED_EDGES,
+    compare_json,
+    compared_columns,
+    compared_edges_us,
+    compared_labels,
+    with_compared,
+)
 from statistics_manager_service.core.civil import bucket_json
 from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.readings import Float64, Int64
@@ -131,7 +139,8 @@ def statistics_json(answer: Statistics) -> bytes:
         "start": answer.start,
         "end": answer.end,
         "buckets": orjson.Fragment(bucket_json(answer.calendar)),
-        "series": _series(answer.columns),
+        **compare_json(answer.comparison, answer.timezone),
+        "series": with_compared(_series(answer.columns), answer.comparison),
     }
     return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
 
@@ -147,7 +156,11 @@ def many_json(answers: Sequence[Statistics]) -> bytes:
         "start": first.start,
         "end": first.end,
         "buckets": orjson.Fragment(bucket_json(first.calendar)),
-        "households": [{"household": one.household, "series": _series(one.columns)} for one in answers],
+        **compare_json(first.comparison, first.timezone),
+        "households": [
+            {"household": one.household, "series": with_compared(_series(one.columns), one.comparison)}
+            for one in answers
+        ],
     }
     return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
 
@@ -164,7 +177,7 @@ def _columns(answers: Sequence[Statistics], many: bool) -> dict[str, Any]:
         out[name] = np.concatenate([one.columns[i].value for one in answers])
         out[f"{column.measure}_coverage"] = np.concatenate([one.columns[i].coverage for one in answers])
         out[f"{column.measure}_estimated"] = np.concatenate([one.columns[i].estimated for one in answers])
-    return out
+    return out | compared_columns(answers)
 
 
 def _table(answers: Sequence[Statistics], many: bool) -> pa.Table:
@@ -173,6 +186,10 @@ def _table(answers: Sequence[Statistics], many: bool) -> pa.Table:
     for name, column in _columns(answers, many).items():
         if name in ("start", "end"):
             columns[name] = pa.array(column, pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us", tz=zone))
+        elif name in COMPARED_EDGES:
+            at_us, absent = compared_edges_us(answers, name)
+            instants = pa.array(at_us, pa.timestamp("us", tz="UTC"), mask=absent)
+            columns[name] = instants.cast(pa.timestamp("us", tz=zone))
         elif name == "household":
             columns[name] = pa.array(column)
         else:
@@ -193,6 +210,8 @@ def _labelled(answers: Sequence[Statistics], many: bool) -> dict[str, list[Any]]
                 for one in answers
                 for label in iso_labels(one.calendar.edges_us[ends], one.calendar.offset_s[ends])
             ]
+        elif name in COMPARED_EDGES:
+            out[name] = list(compared_labels(answers, name))
         else:
             out[name] = orjson.loads(orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY))
     return out

@@ -32,6 +32,7 @@ from statistics_manager_service.services.asking import (
     Question,
     check_carbon_boundary,
     check_carbon_source,
+    check_compare,
     check_quantity,
     parse_group_by,
     parse_measures,
@@ -134,6 +135,11 @@ class StatisticsQuery(BaseModel):
     carbon_boundary: Annotated[str, checked(check_carbon_boundary)] | None = Field(
         None, description="Emissions `lifecycle` or `direct` (of the stack); the household's unless named."
     )
+    compare: Annotated[str, checked(check_compare)] | None = Field(
+        None,
+        description="`previous` or `year`: beside each series, what it was in the time before, or a year earlier, and "
+        "what both come to over the days that are known of both.",
+    )
     format: Annotated[str, checked(format_named)] | None = Field(
         None, description="json, csv, ndjson, arrow or parquet; wins over the Accept header."
     )
@@ -153,6 +159,7 @@ class StatisticsQuery(BaseModel):
             self.as_of,
             self.carbon_source,
             self.carbon_boundary,
+            self.compare,
         )
 
     @cached_property
@@ -160,7 +167,7 @@ class StatisticsQuery(BaseModel):
         """Whether an answer takes about a millisecond: some hundred days, or fine buckets within about a month; no bill
         and nothing of the past."""
         families = {DEFINITIONS[one.strip()].family for one in ",".join(self.measures).split(",")}
-        if self.as_of is not None or not families <= {Family.QUANTITY, Family.BALANCE}:
+        if self.as_of is not None or self.compare is not None or not families <= {Family.QUANTITY, Family.BALANCE}:
             return False
         first, last = (int(text[:4]) * 12 + int(text[5:7]) for text in (self.start, self.end))
         return last - first <= (1 if self.group_by in ("15_mins", "hourly") else 24)

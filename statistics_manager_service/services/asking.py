@@ -14,6 +14,7 @@ from statistics_manager_service.core.blocks import unpack_blocks
 from statistics_manager_service.core.civil import Calendar, GroupBy, calendar, check_zone, parse_moment
 from statistics_manager_service.core.correction import FEW, RUN_LIMIT_US, Verdict
 from statistics_manager_service.core.definitions import DEFINITIONS
+from statistics_manager_service.core.earlier import Compare, earlier
 from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.core.quantities import QUANTITIES, Kind
 from statistics_manager_service.core.readings import Float64
@@ -21,6 +22,7 @@ from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.carbon.carbon_rows import BOUNDARIES, SOURCE_PATTERN
 from statistics_manager_service.services.column_sources import ColumnSource, Way
 from statistics_manager_service.services.homes import Home, Homes, known_household, known_state
+from statistics_manager_service.services.insight.compared import Comparison, MakeColumns, comparisons
 from statistics_manager_service.services.measuring import Column, Measurer, columns_of_each, needed
 from statistics_manager_service.services.ports import Billing, Channel, ReadView, Revision, Store
 from statistics_manager_service.services.remembering import Remembered
@@ -54,11 +56,12 @@ class Question:
     as_of: str | None = None
     carbon_source: str | None = None
     carbon_boundary: str | None = None
+    compare: str | None = None
 
 
 @dataclass(slots=True)
 class Statistics:
-    """The answer for one household. `start` and `end` are what was asked."""
+    """The answer for one household. `start` and `end` are what was asked. comparison: with an earlier time."""
 
     household: str
     timezone: str
@@ -67,6 +70,7 @@ class Statistics:
     end: str
     calendar: Calendar
     columns: list[Column]
+    comparison: Comparison | None = None
 
 
 @dataclass(slots=True)
@@ -133,6 +137,13 @@ def check_quantity(name: str) -> None:
         raise BadInput.of([Fault("quantity", f"{name[:60]!r} is no quantity; there are {', '.join(QUANTITIES)}")])
 
 
+def check_compare(text: str) -> None:
+    """Raises BadInput for what nothing can be compared with."""
+    if text not in list(Compare):
+        why = f"{text[:20]!r} is not one of {', '.join(Compare)}"
+        raise BadInput.of([Fault("compare", why)])
+
+
 def check_carbon_source(text: str) -> None:
     """Raises BadInput for what is no name of a source of intensities."""
     if not re.fullmatch(SOURCE_PATTERN, text):
@@ -182,7 +193,23 @@ class Sources:
 def _statistics(view: ReadView, home: Home, question: Question, sources: Sources) -> Statistics:
     household = home.household
     measures, cal = parsed(question, household.timezone, household.billing)
-    until_us = None if question.as_of is None else parse_moment(question.as_of, household.timezone, "as_of")
+    columns = _columns(view, home, cal, measures, question, sources)
+    comparison = None
+    if question.compare is not None:
+
+        def make(cal: Calendar, measures: Sequence[str], *, of_home: bool = False) -> list[list[Column]]:
+            asked = replace(question, meter=None) if of_home else question
+            return [_columns(view, home, cal, measures, asked, sources)]
+
+        (comparison,) = _comparisons(question, cal, [columns], measures, make)
+    return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns, comparison)
+
+
+def _columns(
+    view: ReadView, home: Home, cal: Calendar, measures: Sequence[str], question: Question, sources: Sources
+) -> list[Column]:
+    """Measures of a home over buckets, asked for as a question says."""
+    until_us = None if question.as_of is None else parse_moment(question.as_of, home.household.timezone, "as_of")
     way = _way(question, until_us, sources, measures)
     made = sources.columns(view, home, cal, measures, way)
     plain = sources.plain(measures)
@@ -190,8 +217,16 @@ def _statistics(view: ReadView, home: Home, question: Question, sources: Sources
         past, known = (view, home) if until_us is None else as_known(view, home, until_us)
         measurer = Measurer(Totals(past, cal.edges_us), known.channels)
         made |= {one: measurer.column(one, question.meter) for one in plain}
-    columns = [made[measure] for measure in measures]
-    return Statistics(household.id, cal.zone, question.group_by, question.start, question.end, cal, columns)
+    return [made[measure] for measure in measures]
+
+
+def _comparisons(
+    question: Question, cal: Calendar, columns: Sequence[list[Column]], measures: Sequence[str], make: MakeColumns
+) -> list[Comparison]:
+    """The comparison of each of some homes. Raises BadInput where there is no earlier time, or too much to match."""
+    found = earlier(Compare(question.compare or ""), cal)
+    _check_size(len(columns) * len(measures) * len(found.pair))
+    return comparisons(found, columns, measures, make)
 
 
 def _way(question: Question, until_us: int | None, sources: Sources, measures: Sequence[str]) -> Way:
@@ -213,7 +248,12 @@ def parsed(question: Question, zone: str, billing: Billing, households: int = 1)
         billing_day=billing.day,
         billing_dates=billing.dates,
     )
-    values = households * len(asked.measures) * (len(buckets.edges_us) - 1)
+    _check_size(households * len(asked.measures) * (len(buckets.edges_us) - 1))
+    return asked.measures, buckets
+
+
+def _check_size(values: int) -> None:
+    """Raises BadInput where so many values (households × measures × buckets) are too many for one answer."""
     if values > MOST_VALUES:
         raise BadInput.of(
             [
@@ -224,7 +264,6 @@ def parsed(question: Question, zone: str, billing: Billing, households: int = 1)
                 )
             ]
         )
-    return asked.measures, buckets
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +294,8 @@ def _read(question: Question, zone: str) -> _Asked:
         faults.append(END_NOT_AFTER_START)
     if question.as_of is not None:
         _value(faults, lambda: parse_moment(question.as_of or "", known, "as_of"), None)
+    if question.compare is not None:
+        _value(faults, lambda: check_compare(question.compare or ""), None)
     if faults or start_us is None or end_us is None:
         raise BadInput.of(faults)
     return _Asked(measures, zone, grouping, start_us, end_us, week_start)
@@ -333,21 +374,35 @@ class Asking:
             if question.as_of is not None:
                 of_zone = replace(question, timezone=cal.zone)
                 return [_statistics(view, home, of_zone, self._sources) for home in homes]
-            channels = [one.channels for one in homes]
-            totals = Totals(view, cal.edges_us)
-            way = _way(question, None, self._sources, measures)
-            plain = self._sources.plain(measures)
-            totals.fetch([c for some in channels for c in needed(some, plain, question.meter)])
-            found = {one: columns_of_each(totals, channels, one, question.meter) for one in plain}
-            others = [one for one in measures if one not in plain]
-            if others:
-                made = [self._sources.columns(view, home, cal, others, way) for home in homes]
-                found |= {one: [columns[one] for columns in made] for one in others}
-            columns = [found[measure] for measure in measures]
+
+            def make(cal: Calendar, measures: Sequence[str], *, of_home: bool = False) -> list[list[Column]]:
+                asked = replace(question, meter=None) if of_home else question
+                return self._columns_of_each(view, homes, cal, measures, asked)
+
+            columns = make(cal, measures)
+            compared: Sequence[Comparison | None] = [None] * len(homes)
+            if question.compare is not None:
+                compared = _comparisons(question, cal, columns, measures, make)
         return [
-            Statistics(one.id, cal.zone, question.group_by, question.start, question.end, cal, list(mine))
-            for one, mine in zip(households, zip(*columns, strict=True), strict=True)
+            Statistics(one.id, cal.zone, question.group_by, question.start, question.end, cal, mine, comparison)
+            for one, mine, comparison in zip(households, columns, compared, strict=True)
         ]
+
+    def _columns_of_each(
+        self, view: ReadView, homes: Sequence[Home], cal: Calendar, measures: Sequence[str], question: Question
+    ) -> list[list[Column]]:
+        """Measures of many homes over buckets, as they are known now; what channels tell is read for all at once."""
+        channels = [one.channels for one in homes]
+        totals = Totals(view, cal.edges_us)
+        way = _way(question, None, self._sources, measures)
+        plain = self._sources.plain(measures)
+        totals.fetch([c for some in channels for c in needed(some, plain, question.meter)])
+        found = {one: columns_of_each(totals, channels, one, question.meter) for one in plain}
+        others = [one for one in measures if one not in plain]
+        if others:
+            made = [self._sources.columns(view, home, cal, others, way) for home in homes]
+            found |= {one: [columns[one] for columns in made] for one in others}
+        return [[found[measure][i] for measure in measures] for i in range(len(homes))]
 
     def timezone_of(self, household_id: str) -> str:
         """The household's zone. Raises NotFound."""
@@ -367,26 +422,12 @@ class Asking:
         if len(units) > len(first.columns):
             text = "the households pay in several currencies; ask for each alone, or for those of one currency"
             raise BadInput.of([Fault("households", text)])
-        columns = []
-        for i, column in enumerate(first.columns):
-            values = np.array([one.columns[i].value for one in answers])
-            totals = np.array([one.columns[i].total for one in answers])
-            summed = Column(
-                column.measure,
-                column.meter,
-                column.unit,
-                _sum_known(values),
-                np.mean([one.columns[i].coverage for one in answers], axis=0),
-                np.mean([one.columns[i].estimated for one in answers], axis=0),
-                float(_sum_known(totals[:, None])[0]),
-                tuple(lack for one in answers for lack in one.columns[i].lacks),
-            )
-            if summed.lacks:  # what one of them lacks, the sum lacks
-                summed.value[[lack.bucket for lack in summed.lacks]] = np.nan
-                summed.total = np.nan
-            columns.append(summed)
+        columns = _sums([one.columns for one in answers])
         name = ",".join(one.household for one in answers)
-        return Statistics(name, first.timezone, first.group_by, first.start, first.end, first.calendar, columns)
+        comparison = _sum_of_comparisons([one.comparison for one in answers if one.comparison is not None])
+        return Statistics(
+            name, first.timezone, first.group_by, first.start, first.end, first.calendar, columns, comparison
+        )
 
     def newest(self, household_id: str) -> list[Newest]:
         """The newest value of each channel that has one."""
@@ -424,6 +465,36 @@ class Asking:
                 key = (page.channel.household_no, page.channel.channel_no)
                 page.revisions = view.revisions(*key, start_us, end_us if page.more_us is None else page.more_us)
             return pages
+
+
+def _sums(homes: Sequence[Sequence[Column]]) -> list[Column]:
+    """The sum of each measure over some homes."""
+    found = []
+    for columns in zip(*homes, strict=True):
+        column = columns[0]
+        summed = Column(
+            column.measure,
+            column.meter,
+            column.unit,
+            _sum_known(np.array([one.value for one in columns])),
+            np.mean([one.coverage for one in columns], axis=0),
+            np.mean([one.estimated for one in columns], axis=0),
+            float(_sum_known(np.array([[one.total] for one in columns]))[0]),
+            tuple(lack for one in columns for lack in one.lacks),
+        )
+        if summed.lacks:  # what one of them lacks, the sum lacks
+            summed.value[[lack.bucket for lack in summed.lacks]] = np.nan
+            summed.total = np.nan
+        found.append(summed)
+    return found
+
+
+def _sum_of_comparisons(some: Sequence[Comparison]) -> Comparison | None:
+    """The comparison of the sum of homes, which is of measures that add up: none of them is a ratio."""
+    if not some:
+        return None
+    before, now, then = (_sums(side) for side in zip(*((one.before, one.now, one.then) for one in some), strict=True))
+    return Comparison(some[0].earlier, before, now, then, {}, {})
 
 
 def _sum_known(values: Float64) -> Float64:

@@ -1,0 +1,1 @@
+"""What a home's figures say: demand and profiles, comparisons, records, goals, the quality of its data."""
