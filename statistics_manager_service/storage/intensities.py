@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from statistics_manager_service.services.carbon.carbon_rows import IntensityRow, IntensitySeries
+from statistics_manager_service.services.carbon.carbon_rows import (
+    KINDS,
+    IntensityColumns,
+    IntensityRow,
+    IntensitySeries,
+)
 from statistics_manager_service.storage import schema
+from statistics_manager_service.storage.change_counts import count_change, state_sql
 
+_COUNT: Final = "carbon"
+_STATE_SQL: Final = state_sql(_COUNT)
+#: Of each beginning and kind the newest issue. In SQLite the columns beside max() are those of the row that has it.
+_COLUMNS_SQL: Final = {
+    "sqlite": (
+        "SELECT start_us, length_us, max(issued_us), intensity_mg_per_kwh, kind FROM intensities "
+        "WHERE series_no = ? AND start_us >= ? AND start_us < ? AND issued_us <= ? GROUP BY start_us, kind"
+    ),
+    "postgresql": (
+        "SELECT DISTINCT ON (start_us, kind) start_us, length_us, issued_us, intensity_mg_per_kwh, kind "
+        "FROM intensities WHERE series_no = %s AND start_us >= %s AND start_us < %s AND issued_us <= %s "
+        "ORDER BY start_us, kind, issued_us DESC"
+    ),
+}
+_EVER_US: Final = 2**62
 #: Rows of one statement: the least limit of a driver's parameters (SQLite's 32,766) holds them.
 _ROWS = 2_000
 
@@ -19,7 +41,13 @@ class IntensityQueries:
     """Reading and writing of intensities, over one connection."""
 
     connection: sa.Connection
+    driver: Any
     dialect: str
+
+    def carbon_state(self) -> int:
+        """How many times intensities have changed."""
+        row = self.driver.execute(_STATE_SQL).fetchone()
+        return int(row[0]) if row else 0
 
     def intensity_series(self, zone: str) -> list[IntensitySeries]:
         """All series of a zone, oldest first."""
@@ -46,11 +74,26 @@ class IntensityQueries:
         )
         return [IntensityRow._make(row) for row in self.connection.execute(statement)]
 
+    def intensity_columns(
+        self, series_no: int, start_us: int, end_us: int, issued_until_us: int | None = None
+    ) -> IntensityColumns:
+        """The same as columns, for accounts: of a year there are thousands, and no row object is made of any."""
+        until_us = _EVER_US if issued_until_us is None else issued_until_us
+        rows = self.driver.execute(_COLUMNS_SQL[self.dialect], (series_no, start_us, end_us, until_us)).fetchall()
+        rank = {kind: place for place, kind in enumerate(KINDS)}
+        told = np.array([(*row[:4], rank[row[4]]) for row in rows], np.int64).reshape(-1, 5).T
+        return IntensityColumns(*told)
+
     def put_intensity_series(self, series: IntensitySeries) -> IntensitySeries:
         """The series as it is stored, made where it is not there."""
         table = schema.intensity_series
         told = {name: value for name, value in series._asdict().items() if name != "series_no"}
-        self.connection.execute(_insert_into(table, self.dialect).values(**told).on_conflict_do_nothing())
+        made = self.connection.execute(
+            _insert_into(table, self.dialect).values(**told).on_conflict_do_nothing(),
+            execution_options={"preserve_rowcount": True},
+        )
+        if made.rowcount:
+            count_change(self.connection, self.dialect, _COUNT)
         same = [table.c[name] == value for name, value in told.items()]
         return IntensitySeries._make(self.connection.execute(sa.select(table).where(*same)).one())
 
@@ -68,6 +111,8 @@ class IntensityQueries:
                 index_elements=list(table.primary_key.columns), set_=excluded, where=differs
             )
             changed += self.connection.execute(upsert, execution_options={"preserve_rowcount": True}).rowcount
+        if changed:
+            count_change(self.connection, self.dialect, _COUNT)
         return changed
 
 

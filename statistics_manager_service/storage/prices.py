@@ -10,9 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from statistics_manager_service.services.prices.price_rows import ContractsRow, PriceDay, PriceSeries, TariffRow
 from statistics_manager_service.storage import schema
+from statistics_manager_service.storage.change_counts import count_change, state_sql
 
 _COUNT: Final = "prices"
-_STATE_SQL: Final = f"SELECT changes FROM change_counts WHERE name = '{_COUNT}'"  # noqa: S608 - a name of ours
+_STATE_SQL: Final = state_sql(_COUNT)
 _SPAN_SQL: Final = (
     "SELECT (SELECT min(day) FROM price_days WHERE series_no = ?), "
     "(SELECT max(day) FROM price_days WHERE series_no = ?)"
@@ -125,15 +126,9 @@ class PriceQueries:
         if self.dialect == "postgresql":
             self.driver.execute(_STATE_SQL + " FOR UPDATE")
 
-    def _count_price_change(self) -> None:
-        table = schema.change_counts
-        statement = _insert_into(table, self.dialect).values(name=_COUNT, changes=1)
-        counted = statement.on_conflict_do_update(index_elements=["name"], set_={"changes": table.c.changes + 1})
-        self.connection.execute(counted)
-
     def put_tariff(self, row: TariffRow) -> None:
         """Keep a revision."""
-        self._count_price_change()
+        count_change(self.connection, self.dialect, _COUNT)
         self.connection.execute(schema.tariffs.insert().values(row._asdict() | {"document": dict(row.document)}))
 
     def put_contracts(self, row: ContractsRow) -> None:
@@ -143,7 +138,7 @@ class PriceQueries:
 
     def put_price_series(self, series: PriceSeries) -> PriceSeries:
         """Insert, or update what is told of it; the series as stored."""
-        self._count_price_change()
+        count_change(self.connection, self.dialect, _COUNT)
         table = schema.price_series
         told = {name: value for name, value in series._asdict().items() if name != "series_no"}
         statement = _insert_into(table, self.dialect).values(**told)
@@ -153,7 +148,7 @@ class PriceQueries:
     def put_price_days(self, rows: Sequence[PriceDay]) -> None:
         """Keep revisions of days; one of the same day and instant is replaced."""
         if rows:
-            self._count_price_change()
+            count_change(self.connection, self.dialect, _COUNT)
             statement = _insert_into(schema.price_days, self.dialect)
             key = list(schema.price_days.primary_key.columns)
             put = statement.on_conflict_do_update(index_elements=key, set_={"body": statement.excluded.body})

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from statistics_manager_service.services.carbon.carbon_rows import FORECAST, MEASURED, IntensityRow, IntensitySeries
+from statistics_manager_service.services.carbon.carbon_rows import (
+    FORECAST,
+    KINDS,
+    MEASURED,
+    IntensityRow,
+    IntensitySeries,
+)
 from statistics_manager_service.storage.database import SqlStore
 
 HOUR_US = 3_600_000_000
@@ -72,3 +78,50 @@ def test_thousands_of_values_are_put_at_once(store: SqlStore, series: IntensityS
     assert put(store, *rows) == 5_000
     assert put(store, *rows) == 0
     assert len(found(store, series, 0, 5_000)) == 5_000
+
+
+def state(store: SqlStore) -> int:
+    with store.reading() as view:
+        return view.carbon_state()
+
+
+def test_every_change_of_intensities_is_counted_and_the_same_again_is_none(store: SqlStore) -> None:
+    counted = [state(store)]
+    with store.writing() as view:
+        series = view.put_intensity_series(PT)
+    counted.append(state(store))
+    for rows in ([row(series, 1, 10, 100)], [row(series, 1, 10, 101)], [row(series, 2, 10, 1), row(series, 3, 10, 1)]):
+        put(store, *rows)
+        counted.append(state(store))
+    assert sorted(set(counted)) == counted
+    put(store, row(series, 1, 10, 101, updated_us=8), row(series, 2, 10, 1))
+    with store.writing() as view:
+        view.put_intensity_series(PT)
+    assert state(store) == counted[-1]
+
+
+def test_a_change_that_is_rolled_back_is_not_counted(store: SqlStore, series: IntensitySeries) -> None:
+    before = state(store)
+
+    def fail() -> None:
+        with store.writing() as view:
+            view.put_intensities([row(series, 1, 10, 100)])
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert state(store) == before
+
+
+def test_columns_hold_the_same_values_as_rows(store: SqlStore, series: IntensitySeries) -> None:
+    put(store, row(series, 1, 10, 100), row(series, 1, 20, 200), row(series, 2, 10, 300),
+        row(series, 1, 5, 1, MEASURED), row(series, 9, 5, 4))  # fmt: skip
+    for until_us in (None, 10, 4):
+        with store.reading() as view:
+            rows = view.intensities(series.series_no, HOUR_US, 9 * HOUR_US, until_us)
+            columns = view.intensity_columns(series.series_no, HOUR_US, 9 * HOUR_US, until_us)
+        told = sorted(zip(*(one.tolist() for one in columns), strict=True))
+        assert told == sorted(
+            (one.start_us, one.length_us, one.issued_us, one.intensity_mg_per_kwh, KINDS.index(one.kind))
+            for one in rows
+        )

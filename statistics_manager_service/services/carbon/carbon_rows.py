@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+from statistics_manager_service.core.readings import Int64
+
 #: What a value is; an earlier word counts more where accounts are made.
 MEASURED, ESTIMATED, FORECAST = "measured", "estimated", "forecast"
 KINDS: Final = (MEASURED, ESTIMATED, FORECAST)
@@ -57,8 +59,23 @@ class IntensityRow(NamedTuple):
     quality: str | None = None
 
 
+class IntensityColumns(NamedTuple):
+    """Intensities of a series as columns, (r,) int64 each, in no order: start, length and issue in microseconds,
+    mg/kWh, and the place of the kind in KINDS."""
+
+    start_us: Int64
+    length_us: Int64
+    issued_us: Int64
+    intensity_mg_per_kwh: Int64
+    kind: Int64
+
+
 class IntensityRows(Protocol):
     """Reading of intensities."""
+
+    def carbon_state(self) -> int:
+        """How many times intensities have changed: as long as it is the same, so are they."""
+        ...
 
     def intensity_series(self, zone: str) -> list[IntensitySeries]:
         """All series of a zone, oldest first."""
@@ -71,9 +88,16 @@ class IntensityRows(Protocol):
         until an instant); ordered by issue, then beginning."""
         ...
 
+    def intensity_columns(
+        self, series_no: int, start_us: int, end_us: int, issued_until_us: int | None = None
+    ) -> IntensityColumns:
+        """The same values as columns, in no order."""
+        ...
+
 
 class IntensityWrites(IntensityRows, Protocol):
-    """Changes of intensities, inside a write transaction."""
+    """Changes of intensities, inside a write transaction. They count in `carbon_state`; what was told already and is
+    the same does not."""
 
     def put_intensity_series(self, series: IntensitySeries) -> IntensitySeries:
         """The series as it is stored, made where it is not there."""
