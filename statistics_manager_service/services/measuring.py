@@ -301,6 +301,12 @@ def _hull(channels: Sequence[Channel]) -> tuple[int, int]:
     return quarter_of(first) * QUARTER_US, quarter_after(last) * QUARTER_US
 
 
+def hull(channels: Sequence[Channel]) -> tuple[int, int] | None:
+    """From when until when some channels speak, on edges of quarter-hours; None where none has been read."""
+    some = [one for one in channels if one.first_us is not None]
+    return _hull(some) if some else None
+
+
 def flow_between(totals: Totals, found: Sources) -> Flow:
     """What flowed between edges. A source tells the time from its first to its last reading; the next best one what
     lies before and behind."""
