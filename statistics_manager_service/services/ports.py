@@ -17,6 +17,8 @@ from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.services.carbon.carbon_rows import IntensityRows, IntensityWrites
 from statistics_manager_service.services.events.event_rows import EventRows, EventWrites
 from statistics_manager_service.services.forecasts.forecast_rows import ForecastRows, ForecastWrites
+from statistics_manager_service.services.groups.group_rows import GroupRows, GroupWrites
+from statistics_manager_service.services.insight.goal_rows import GoalRows, GoalWrites
 from statistics_manager_service.services.prices.price_rows import PriceRows, PriceWrites
 from statistics_manager_service.services.telemetry.pull_rows import PullRows, PullWrites
 
@@ -321,12 +323,32 @@ class SeriesWrites(Series, Protocol):
         ...
 
 
-class ReadView(Directory, Series, EventRows, ForecastRows, PullRows, IntensityRows, PriceRows, Protocol):
+class ReadView(
+    Directory,
+    Series,
+    EventRows,
+    ForecastRows,
+    PullRows,
+    IntensityRows,
+    PriceRows,
+    GroupRows,
+    GoalRows,
+    Protocol,
+):
     """One consistent look at the store."""
 
 
 class WriteView(
-    DirectoryWrites, SeriesWrites, EventWrites, ForecastWrites, PullWrites, IntensityWrites, PriceWrites, Protocol
+    DirectoryWrites,
+    SeriesWrites,
+    EventWrites,
+    ForecastWrites,
+    PullWrites,
+    IntensityWrites,
+    PriceWrites,
+    GroupWrites,
+    GoalWrites,
+    Protocol,
 ):
     """One write transaction."""
 

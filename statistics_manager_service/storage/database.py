@@ -16,6 +16,8 @@ from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.services.ports import State
 from statistics_manager_service.storage.directory import DirectoryQueries
 from statistics_manager_service.storage.forecasts import ForecastQueries
+from statistics_manager_service.storage.goals import GoalQueries
+from statistics_manager_service.storage.groups import GroupQueries
 from statistics_manager_service.storage.intensities import IntensityQueries
 from statistics_manager_service.storage.prices import PriceQueries
 from statistics_manager_service.storage.pulls import PullQueries
@@ -41,11 +43,21 @@ def _translate(error: Exception) -> None:
         raise Unavailable(_UNAVAILABLE) from error
 
 
-class SqlView(DirectoryQueries, SeriesQueries, ForecastQueries, PullQueries, IntensityQueries, PriceQueries):
+class SqlView(
+    DirectoryQueries,
+    SeriesQueries,
+    ForecastQueries,
+    PullQueries,
+    IntensityQueries,
+    PriceQueries,
+    GroupQueries,
+    GoalQueries,
+):
     """One transaction's look at the store."""
 
     def __init__(self, connection: sa.Connection, dialect: str) -> None:
         self.connection, self.dialect = connection, dialect
+        self.noted: dict[int, int] = {}
         self.driver: Any = connection.connection.driver_connection
 
 

@@ -14,6 +14,7 @@ from statistics_manager_service.errors import Conflict
 from statistics_manager_service.services.ports import Channel, DeviceToken, Household, MeterEvent, State
 from statistics_manager_service.storage import schema
 from statistics_manager_service.storage.events import EventQueries
+from statistics_manager_service.storage.group_log import GroupLog
 
 _HOUSEHOLD_NAMES = list(Household._fields)
 _CHANNEL_NAMES = list(Channel._fields)
@@ -50,7 +51,7 @@ def _household(row: Sequence[Any]) -> Household:
     return Household._make(values)
 
 
-class DirectoryQueries(EventQueries):
+class DirectoryQueries(EventQueries, GroupLog):
     """Reading and writing of what the bulk tables belong to, over one connection."""
 
     def _rows(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
@@ -175,6 +176,7 @@ class DirectoryQueries(EventQueries):
         owner = self.connection.execute(sa.select(table.c.id).where(table.c.household_no == household_no)).scalar()
         if owner is not None:
             self.erase_events(owner)
+        self.leave_groups(household_no)
         for table in reversed(schema.metadata.sorted_tables):
             if table is not schema.households and "household_no" in table.c:
                 self.connection.execute(table.delete().where(table.c.household_no == household_no))
@@ -196,8 +198,11 @@ class DirectoryQueries(EventQueries):
                 self.connection.execute(
                     sa.select(table.c.household_no).where(some).order_by(table.c.household_no).with_for_update()
                 )
-            sql = f"UPDATE households SET changes = changes + 1 WHERE household_no IN ({marks})"  # noqa: S608 - marks
-            self.driver.execute(sql if self.dialect == "sqlite" else sql.replace("?", "%s"), part)
+            sql = (
+                f"UPDATE households SET changes = changes + 1 WHERE household_no IN ({marks}) "  # noqa: S608 - marks
+                "RETURNING household_no, changes, in_groups"
+            )
+            self.note_changes(self._rows(sql, part))
 
     def add_channel(self, channel: Channel) -> Channel:
         """Insert with the household's next channel_no; the channel as stored."""
@@ -211,6 +216,7 @@ class DirectoryQueries(EventQueries):
         """Write channels as they are now."""
         if not channels:
             return
+        self.log_begins(channels)
         assignments = ", ".join(f"{name} = ?" for name in _CHANNEL_REST)
         sql = f"UPDATE channels SET {assignments} WHERE household_no = ? AND channel_no = ?"  # noqa: S608 - names of ours
         cursor = self.driver.cursor()

@@ -26,6 +26,7 @@ households = sa.Table(
     sa.Column("more", sa.JSON, nullable=False),
     sa.Column("changes", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("last_event_no", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("in_groups", sa.Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,  # a number is never used again, so nothing of an erased household can come back
 )
 
@@ -308,6 +309,89 @@ change_counts = sa.Table(
     metadata,
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("changes", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Groups of homes, and communities; who is in them when, of which days each shares its data with which of them.
+home_groups = sa.Table(
+    "home_groups",
+    metadata,
+    sa.Column("group_no", _Number, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(64), nullable=False, unique=True),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("timezone", sa.String(64), nullable=False),
+    sa.Column("rule", sa.String(16)),
+    sa.Column("changes", sa.BigInteger, nullable=False),
+    sqlite_autoincrement=True,  # what homes were told of a group must not be taken for another's
+)
+
+group_members = sa.Table(
+    "group_members",
+    metadata,
+    _household_key(),
+    sa.Column("group_no", _Number, primary_key=True, autoincrement=False, index=True),
+    sa.Column("from_day", sa.Integer, nullable=False),
+    sa.Column("to_day", sa.Integer, nullable=False),
+    sa.Column("source", sa.String(32)),
+    sa.Column("coefficients", sa.JSON(none_as_null=True)),
+    sa.Column("summed_changes", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+group_shares = sa.Table(
+    "group_shares",
+    metadata,
+    _household_key(),
+    sa.Column("group_no", _Number, primary_key=True, autoincrement=False, index=True),
+    sa.Column("from_day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("to_day", sa.Integer),
+    sqlite_with_rowid=False,
+)
+
+#: UTC days of homes in groups that have changed, each with the newest change of its home that did it.
+group_changes = sa.Table(
+    "group_changes",
+    metadata,
+    _household_key(),
+    sa.Column("first_day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("last_day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("change", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Sums of groups' quarter-hours, derived from profiles: a row for each part and UTC day.
+group_sums = sa.Table(
+    "group_sums",
+    metadata,
+    sa.Column("group_no", _Number, primary_key=True, autoincrement=False),
+    sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: What homes were told of their groups: it stays as it was told.
+group_days = sa.Table(
+    "group_days",
+    metadata,
+    sa.Column("group_no", _Number, primary_key=True, autoincrement=False),
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("homes", sa.Integer, nullable=False),
+    sa.Column("told", sa.JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+group_quartiles = sa.Table(
+    "group_quartiles",
+    metadata,
+    sa.Column("group_no", _Number, primary_key=True, autoincrement=False),
+    sa.Column("measure", sa.String(64), primary_key=True),
+    sa.Column("first_day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("end_day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("traits", sa.String(64), primary_key=True),
+    sa.Column("homes", sa.Integer, nullable=False),
+    sa.Column("points", sa.JSON, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.services.ports import Block, ProfileColumns, ProfileRow, Revision, Span
+from statistics_manager_service.storage.group_log import GroupLog
 
 _BLOCK_COLUMNS = "block, carry, count, body"
 _BLOCK = f"SELECT {_BLOCK_COLUMNS} FROM readings WHERE household_no = ? AND channel_no = ? AND "  # noqa: S608 - names of ours
@@ -55,7 +56,7 @@ def _upsert(table: str, dialect: str) -> str:
     )
 
 
-class SeriesQueries:
+class SeriesQueries(GroupLog):
     """Reading and writing of the bulk tables over one connection."""
 
     connection: Connection
@@ -188,6 +189,8 @@ class SeriesQueries:
     def put_profiles(self, rows: Sequence[tuple[int, int, int, int, int, int, int, int, bytes]]) -> None:
         """Insert or replace rows of (household_no, channel_no, day, five running totals, body)."""
         self._put("profiles", rows)
+        if self.noted:
+            self.log_profiles(rows)
 
     def add_revisions(self, rows: Sequence[tuple[int, int, int, int, int, int]]) -> None:
         """Insert rows of (household_no, channel_no, at_us, replaced_us, value_milli, length_us)."""
@@ -205,3 +208,4 @@ class SeriesQueries:
     def delete_profiles(self, household_no: int, channel_no: int) -> None:
         """Delete all day profiles of a channel."""
         self._run("DELETE FROM profiles WHERE household_no = ? AND channel_no = ?", (household_no, channel_no))
+        self.log_all_days(household_no)

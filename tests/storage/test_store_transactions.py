@@ -15,6 +15,7 @@ from statistics_manager_service.errors import Conflict, Unavailable
 from statistics_manager_service.services.events.event_rows import SetAsideEvent, WaitingEvent
 from statistics_manager_service.services.events.events import new_event
 from statistics_manager_service.services.forecasts.forecast_rows import ForecastRow
+from statistics_manager_service.services.groups.group_rows import FIRST_DAY, LAST_DAY, GroupRow, MemberRow, ShareRow
 from statistics_manager_service.services.ports import Channel, DeviceToken, Household, MeterEvent
 from statistics_manager_service.services.prices.price_rows import ContractsRow, PriceDay, PriceSeries, TariffRow
 from statistics_manager_service.services.telemetry.recording import Recorder
@@ -42,6 +43,9 @@ def fill(store: SqlStore, name: str) -> Household:
         view.add_event(new_event("SomeEvent", name, {"user_id": name}, START_US))
         view.put_waiting(WaitingEvent(f"waits-{name}", "SomeEvent", name, b"{}", 1, 1, 1, "it is down"))
         view.add_set_aside(SetAsideEvent(f"aside-{name}", "SomeEvent", name, b"{}", "no handler", "a/0/1", 1))
+        group = view.put_group(GroupRow(0, f"group-{name}", "Neighbours", "group", "UTC"))
+        view.put_members(group.group_no, [MemberRow(no, name, FIRST_DAY, LAST_DAY)])
+        view.put_share(ShareRow(no, group.group_no, FIRST_DAY, None))
     recorder = Recorder(store, lambda: NOW_US)
     at = START_US + np.arange(10, dtype=np.int64) * 900_000_000
     for value in (np.arange(10.0), np.arange(10.0) + 1):  # the second replaces the first
@@ -54,7 +58,7 @@ BY_ID = {"events": "aggregateid", "waiting_events": "key", "set_aside_events": "
 #: Tables that tell of no household: ids of events that were handled, who does what, the grid, and prices.
 OF_NOBODY = {
     "processed_events", "leases", "intensity_series", "intensities", "tariffs", "price_series", "price_days",
-    "change_counts",
+    "change_counts", "home_groups", "group_sums", "group_days", "group_quartiles",
 }  # fmt: skip
 
 

@@ -1,0 +1,101 @@
+"""Which UTC days of homes in groups a write transaction changes, so that the sums of their groups can follow.
+
+A home in no group costs nothing here: that it is in none is told by the statement that counts the change anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from statistics_manager_service.core.units import US_PER_DAY
+from statistics_manager_service.services.groups.group_rows import FIRST_DAY, LAST_DAY, ChangedDays
+from statistics_manager_service.services.ports import Channel
+
+_PUT: Final = (
+    "INSERT INTO group_changes (household_no, first_day, last_day, change) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (household_no, first_day, last_day) DO UPDATE SET change = excluded.change"
+)
+
+_GROUPS_OF: Final = "SELECT group_no FROM group_members WHERE household_no = ? ORDER BY group_no"
+_CHANGE_GROUP: Final = "UPDATE home_groups SET changes = changes + 1 WHERE group_no = ?"
+
+
+class GroupLog:
+    """Notes changes of homes that are in groups. noted: {household_no: the number of its change under way}."""
+
+    driver: Any
+    dialect: str
+    noted: dict[int, int]
+
+    def note_changes(self, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Households whose change is counted: their number, their changes, and in how many groups they are."""
+        for household_no, changes, in_groups in rows:
+            if in_groups:
+                self.noted[household_no] = changes
+            else:
+                self.noted.pop(household_no, None)
+
+    def log_days(self, household_no: int, days: Sequence[int]) -> None:
+        """Days of a household whose quarter-hours change."""
+        self._log([(household_no, first, last) for first, last in spans_of(days)])
+
+    def log_profiles(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """The same of rows that begin with household_no, channel_no, day."""
+        days: dict[int, set[int]] = {}
+        for row in rows:
+            if row[0] in self.noted:
+                days.setdefault(row[0], set()).add(row[2])
+        for household_no, some in days.items():
+            self.log_days(household_no, sorted(some))
+
+    def log_all_days(self, household_no: int) -> None:
+        """All days of a household."""
+        if household_no in self.noted:
+            self._log([(household_no, FIRST_DAY, LAST_DAY)])
+
+    def log_begins(self, channels: Sequence[Channel]) -> None:
+        """Where a channel's first reading is another one, what is known of its home may change on all later days: from
+        then on it has that flow, known or not. Call it before the channels are written."""
+        mine = [one for one in channels if one.household_no in self.noted]
+        if not mine:
+            return
+        owners = sorted({one.household_no for one in mine})
+        marks = ", ".join("?" * len(owners))
+        sql = f"SELECT household_no, channel_no, first_us FROM channels WHERE household_no IN ({marks})"  # noqa: S608 - marks
+        rows = self.driver.execute(self._dialected(sql), owners).fetchall()
+        stored = {(row[0], row[1]): row[2] for row in rows}
+        spans = []
+        for one in mine:
+            begins = {stored.get((one.household_no, one.channel_no)), one.first_us}
+            if len(begins) > 1:
+                first_us = min(at_us for at_us in begins if at_us is not None)
+                spans.append((one.household_no, first_us // US_PER_DAY, LAST_DAY))
+        self._log(spans)
+
+    def leave_groups(self, household_no: int) -> None:
+        """Before a household is erased: its groups have changed, and their sums of it are forgotten. The rows that name
+        it go with the household."""
+        rows = self.driver.execute(self._dialected(_GROUPS_OF), (household_no,)).fetchall()
+        for (group_no,) in rows:
+            self.driver.execute(self._dialected(_CHANGE_GROUP), (group_no,))
+            self.driver.execute(self._dialected("DELETE FROM group_sums WHERE group_no = ?"), (group_no,))
+
+    def _log(self, spans: Sequence[ChangedDays]) -> None:
+        if spans:
+            rows = [(*span, self.noted[span[0]]) for span in dict.fromkeys(spans)]
+            self.driver.cursor().executemany(self._dialected(_PUT), rows)
+
+    def _dialected(self, sql: str) -> str:
+        return sql if self.dialect == "sqlite" else sql.replace("?", "%s")
+
+
+def spans_of(days: Sequence[int]) -> list[tuple[int, int]]:
+    """Increasing days as spans first … last of days side by side."""
+    spans: list[tuple[int, int]] = []
+    for day in days:
+        if spans and spans[-1][1] + 1 == day:
+            spans[-1] = (spans[-1][0], day)
+        else:
+            spans.append((day, day))
+    return spans
