@@ -464,6 +464,64 @@ def test_what_is_told_again_without_its_issue_is_no_news(each_store: SqlStore) -
             assert [row.intensity_mg_per_kwh // 1000 for _, _, row in found.runs()][1:] == second
 
 
+def told_of(store: SqlStore, until_us: int | None = None) -> list[float | None]:
+    """What was known of three hours, g/kWh."""
+    with store.reading() as view:
+        (series,) = view.intensity_series("PT")
+        found = intensity_quarters(view, series, MIDNIGHT, MIDNIGHT + 3 * HOUR_US, until_us=until_us)
+    hours = found.value_g_per_kwh[::4].tolist()
+    return [None if one != one else one for one in hours]
+
+
+def test_an_issue_that_is_told_with_another_value_is_an_issue_of_now_and_the_first_stays(each_store: SqlStore) -> None:
+    def tell(now_us: int, issued_us: int, *grams: float) -> Kept:
+        told = [
+            ToldIntensity(MIDNIGHT + i * HOUR_US, HOUR_US, round(one * 1000), issued_us=issued_us, updated_us=issued_us)
+            for i, one in enumerate(grams)
+        ]
+        with each_store.writing() as view:
+            return keep(view, "PT", "sentinel", Method(), told, now_us)
+
+    assert tell(1_000, 500, 1, 2, 3) == Kept(3, 0)
+    assert tell(2_000, 500, 1, 20, 3) == Kept(1, 2)
+    assert tell(3_000, 500, 1, 20, 3) == Kept(0, 3), "what was told last of an issue is known"
+    assert tell(4_000, 500, 1, 2, 3) == Kept(1, 2), "the first value once more is news again"
+    assert tell(4_000, 500, 1, 5, 3) == Kept(1, 2), "also within one instant"
+    asked = {until_us: told_of(each_store, until_us)[1] for until_us in (499, 500, 1_999, 2_000, 3_999, 4_000, None)}
+    assert asked == {499: None, 500: 2, 1_999: 2, 2_000: 20, 3_999: 20, 4_000: 2, None: 5}
+    assert told_of(each_store) == [1, 5, 3]
+    with each_store.reading() as view:
+        rows = view.intensity_issues(1, MIDNIGHT + HOUR_US, MIDNIGHT + HOUR_US + 1)
+    assert [(one.issued_us, one.updated_us) for one in rows] == [(500, 500), (2_000, 500), (4_000, 500), (4_001, 500)]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_later_issue_goes_on_counting_where_an_earlier_one_is_told_with_another_value(
+    each_store: SqlStore, at_once: bool
+) -> None:
+    first_us, later_us = us("2024-05-01"), us("2024-05-02")
+
+    def told(grams: float, issued_us: int) -> ToldIntensity:
+        return ToldIntensity(MIDNIGHT, HOUR_US, round(grams * 1000), issued_us=issued_us)
+
+    def tell(*some: ToldIntensity) -> int:
+        with each_store.writing() as view:
+            return keep(view, "PT", "sentinel", Method(), some, us("2024-05-03")).accepted
+
+    assert tell(told(1, first_us)) == 1
+    if at_once:
+        assert tell(told(10, first_us), told(2, later_us)) == 2
+    else:
+        assert (tell(told(2, later_us)), tell(told(10, first_us), told(2, later_us))) == (1, 1)
+    assert tell(told(11, first_us)) == 1
+    assert tell(told(11, first_us), told(2, later_us)) == 0
+    asked = [told_of(each_store, until_us)[0] for until_us in (first_us, later_us - 2_000_000, later_us, None)]
+    assert asked == [1, 1, 2, 2]
+    with each_store.reading() as view:
+        rows = view.intensity_issues(1, MIDNIGHT, MIDNIGHT + 1)
+    assert [one.intensity_mg_per_kwh for one in rows] == [1_000, 10_000, 11_000, 2_000], "all of them are kept"
+
+
 def test_runs_are_cut_where_a_better_value_covers_a_part(each_store: SqlStore) -> None:
     put(each_store, MIDNIGHT, [10.0, 20.0], "2024-05-01")
     put(each_store, MIDNIGHT + 2 * QUARTER_US, [5.0], "2024-05-02", length_us=2 * QUARTER_US)

@@ -65,12 +65,33 @@ def test_what_was_known_at_an_instant_can_be_asked_for(store: SqlStore, series: 
     assert asked == {9: [], 10: first, 19: first, 20: second}
 
 
-def test_an_issue_that_is_told_again_counts_once_and_one_that_differs_is_replaced(
-    store: SqlStore, series: IntensitySeries
-) -> None:
+def test_what_is_stored_of_an_issue_stays_as_it_is(store: SqlStore, series: IntensitySeries) -> None:
     assert put(store, row(series, 1, 10, 100), row(series, 2, 10, 100)) == 2
-    assert put(store, row(series, 1, 10, 100, updated_us=9), row(series, 2, 10, 101)) == 1
-    assert found(store, series, 0, 9) == [(1, FORECAST, 10, 100), (2, FORECAST, 10, 101)]
+    assert put(store, row(series, 1, 10, 100, updated_us=9), row(series, 2, 10, 101), row(series, 3, 10, 7)) == 1
+    assert found(store, series, 0, 9) == [(1, FORECAST, 10, 100), (2, FORECAST, 10, 100), (3, FORECAST, 10, 7)]
+
+
+def test_all_issues_are_told_in_their_order(store: SqlStore, series: IntensitySeries) -> None:
+    rows = [row(series, 1, 20, 200), row(series, 2, 5, 1), row(series, 1, 10, 100)._replace(quality="good")]
+    put(store, *rows, row(series, 3, 1, 1), row(series, 0, 1, 1))
+    with store.reading() as view:
+        told = view.intensity_issues(series.series_no, HOUR_US, 3 * HOUR_US)
+    assert told == sorted(rows, key=lambda one: one.issued_us)
+
+
+def test_a_series_tells_how_many_values_it_has_from_when_to_when(store: SqlStore, series: IntensitySeries) -> None:
+    with store.reading() as view:
+        assert view.intensity_span(series.series_no) is None
+    put(store, row(series, 1, 10, 100), row(series, 1, 20, 100), row(series, 4, 10, 100))
+    with store.reading() as view:
+        assert view.intensity_span(series.series_no) == (HOUR_US, 5 * HOUR_US, 3)
+
+
+def test_all_series_are_told_oldest_first(store: SqlStore, series: IntensitySeries) -> None:
+    with store.writing() as view:
+        other = view.put_intensity_series(PT._replace(zone="ES"))
+    with store.reading() as view:
+        assert view.intensity_series() == [series, other]
 
 
 def test_thousands_of_values_are_put_at_once(store: SqlStore, series: IntensitySeries) -> None:
@@ -90,7 +111,7 @@ def test_every_change_of_intensities_is_counted_and_the_same_again_is_none(store
     with store.writing() as view:
         series = view.put_intensity_series(PT)
     counted.append(state(store))
-    for rows in ([row(series, 1, 10, 100)], [row(series, 1, 10, 101)], [row(series, 2, 10, 1), row(series, 3, 10, 1)]):
+    for rows in ([row(series, 1, 10, 100)], [row(series, 1, 11, 101)], [row(series, 2, 10, 1), row(series, 3, 10, 1)]):
         put(store, *rows)
         counted.append(state(store))
     assert sorted(set(counted)) == counted

@@ -45,8 +45,9 @@ class IntensitySeries(NamedTuple):
 class IntensityRow(NamedTuple):
     """The intensity of a time, in one issue. Instants are microseconds UTC, on quarter-hours.
 
-    issued_us: when it was forecast, measured or told; a later issue does not overwrite an earlier one.
-    updated_us: when its source last touched it. quality: what the source says of it, if anything.
+    issued_us: when it was forecast, measured or told; no issue overwrites another. updated_us: when its source last
+    touched it; of an issue that was told once more with another value, the issue that it names: issued_us is then when
+    it was told so. quality: what the source says of it, if anything.
     """
 
     series_no: int
@@ -57,6 +58,14 @@ class IntensityRow(NamedTuple):
     intensity_mg_per_kwh: int
     updated_us: int
     quality: str | None = None
+
+
+class IntensitySpan(NamedTuple):
+    """From when to when a series has values, and how many, each issue counted."""
+
+    first_us: int
+    end_us: int
+    count: int
 
 
 class IntensityColumns(NamedTuple):
@@ -77,8 +86,16 @@ class IntensityRows(Protocol):
         """How many times intensities have changed: as long as it is the same, so are they."""
         ...
 
-    def intensity_series(self, zone: str) -> list[IntensitySeries]:
-        """All series of a zone, oldest first."""
+    def intensity_series(self, zone: str | None = None) -> list[IntensitySeries]:
+        """All series, of a zone or of all, oldest first."""
+        ...
+
+    def intensity_span(self, series_no: int) -> IntensitySpan | None:
+        """How many values a series has, and from when to when; None where it has none."""
+        ...
+
+    def intensity_issues(self, series_no: int, start_us: int, end_us: int) -> list[IntensityRow]:
+        """All issues of values that begin in start ≤ instant < end, ordered by issue."""
         ...
 
     def intensities(
@@ -104,6 +121,5 @@ class IntensityWrites(IntensityRows, Protocol):
         ...
 
     def put_intensities(self, rows: Sequence[IntensityRow]) -> int:
-        """Insert; a row of the same beginning, kind and issue is replaced where it differs. How many rows were new, or
-        differed."""
+        """Insert; what is there of the same beginning, kind and issue stays as it is. How many rows were new."""
         ...

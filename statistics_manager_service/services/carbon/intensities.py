@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from statistics_manager_service.core.carbon import LONGEST_US, rows_on_quarters
 from statistics_manager_service.core.grid import quarter_after, quarter_of
 from statistics_manager_service.core.readings import Float64, Int64
-from statistics_manager_service.core.units import MILLI, QUARTER_US
+from statistics_manager_service.core.units import MILLI, QUARTER_US, US_PER_S
 from statistics_manager_service.services.carbon.carbon_rows import (
     FORECAST,
     KINDS,
@@ -21,6 +23,10 @@ from statistics_manager_service.services.carbon.carbon_rows import (
     IntensityWrites,
     Method,
 )
+
+
+#: How long before a later issue one is set that was told once more: room for very many of them.
+_BEFORE_A_LATER_US: Final = US_PER_S
 
 
 class ToldIntensity(NamedTuple):
@@ -46,28 +52,64 @@ class Kept:
 def keep(
     view: IntensityWrites, zone: str, source: str, method: Method, told: Sequence[ToldIntensity], now_us: int
 ) -> Kept:
-    """Keep what a source tells of a zone. The same told again changes nothing: of a value without an issue, the newest
-    one that is known counts as told."""
+    """Keep what a source tells of a zone; nothing that is kept is overwritten.
+
+    The same told again changes nothing: of a value without an issue, the newest one that is known counts as told. An
+    issue that is told once more with another value becomes an issue of now, so that what was known before can still be
+    asked for; where a later issue is known by then, it is set before that one, which goes on counting.
+    """
     if not told:
         return Kept(0, 0)
     series = view.put_intensity_series(IntensitySeries(0, zone, source, *method))
     begin_us, end_us = min(one.start_us for one in told), max(one.start_us for one in told) + 1
-    known = {
-        (row.start_us, row.kind): (row.length_us, row.intensity_mg_per_kwh, row.quality)
-        for row in view.intensities(series.series_no, begin_us, end_us)
-    }
-    rows: dict[tuple[int, str, int], IntensityRow] = {}
-    for one in sorted(told, key=lambda one: one.updated_us or 0):  # of an issue told twice, the one touched last
-        value = (one.length_us, one.intensity_mg_per_kwh, one.quality)
-        if one.issued_us is None and known.get((one.start_us, one.kind)) == value:
+    known: defaultdict[tuple[int, str], list[IntensityRow]] = defaultdict(list)
+    for row in view.intensity_issues(series.series_no, begin_us, end_us):
+        known[row.start_us, row.kind].append(row)
+    touched = sorted(told, key=lambda one: one.updated_us or 0)  # of an issue told twice, the one touched last
+    last_told = {(one.start_us, one.kind, one.issued_us): one for one in touched}
+    new: list[IntensityRow] = []
+    # the newest first: an older issue must know of it
+    for one in sorted(last_told.values(), key=lambda one: now_us if one.issued_us is None else one.issued_us)[::-1]:
+        issues = known[one.start_us, one.kind]
+        issued_us = _issue(issues, one, now_us)
+        if issued_us is None:
             continue
-        issued_us = now_us if one.issued_us is None else one.issued_us
-        rows[one.start_us, one.kind, issued_us] = IntensityRow(
+        updated_us = one.updated_us if issued_us == one.issued_us or one.issued_us is None else one.issued_us
+        row = IntensityRow(
             series.series_no, one.start_us, one.kind, issued_us, one.length_us, one.intensity_mg_per_kwh,
-            issued_us if one.updated_us is None else one.updated_us, one.quality,
+            issued_us if updated_us is None else updated_us, one.quality,
         )  # fmt: skip
-    accepted = view.put_intensities(list(rows.values())) if rows else 0
+        insort(issues, row, key=_issued_us)
+        new.append(row)
+    accepted = view.put_intensities(new) if new else 0
     return Kept(accepted, len(told) - accepted)
+
+
+def _issue(known: Sequence[IntensityRow], told: ToldIntensity, now_us: int) -> int | None:
+    """Under which issue a value is to be kept; None where it is known. known: all issues of its beginning and kind, in
+    their order."""
+    if told.issued_us is None:
+        tellings = known
+    else:  # first under its own name; those since then name it as their update
+        tellings = [
+            row for row in known if told.issued_us == row.issued_us or told.issued_us == row.updated_us < row.issued_us
+        ]
+    if not tellings:
+        return now_us if told.issued_us is None else told.issued_us
+    last = tellings[-1]
+    if (last.length_us, last.intensity_mg_per_kwh, last.quality) == (
+        told.length_us, told.intensity_mg_per_kwh, told.quality,
+    ):  # fmt: skip
+        return None
+    later_us = next((row.issued_us for row in known if row.issued_us > last.issued_us), None)
+    if later_us is None:
+        return max(now_us, last.issued_us + 1)
+    issued_us = max(last.issued_us + 1, later_us - _BEFORE_A_LATER_US)
+    return issued_us if issued_us < later_us else None
+
+
+def _issued_us(row: IntensityRow) -> int:
+    return row.issued_us
 
 
 @dataclass(frozen=True, slots=True)
