@@ -27,6 +27,10 @@ from statistics_manager_service.services.accounts.tokens import Keys, SharedKey,
 from statistics_manager_service.services.app import AppServices, DecodedLines
 from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.balance.balances import Balances
+from statistics_manager_service.services.balance.batteries import Batteries
+from statistics_manager_service.services.balance.battery_books import BatteryBooks
+from statistics_manager_service.services.balance.battery_prices import BatteryPrices
+from statistics_manager_service.services.balance.sheets import BalanceSheets
 from statistics_manager_service.services.carbon.carbon import CarbonForecasts
 from statistics_manager_service.services.column_sources import ColumnSource
 from statistics_manager_service.services.events.jobs import Jobs
@@ -34,6 +38,7 @@ from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.services.events.working import Duty, Workers
 from statistics_manager_service.services.forecasts.forecasting import Forecasts
 from statistics_manager_service.services.households import Households
+from statistics_manager_service.services.insight.insights import Insights
 from statistics_manager_service.services.money.bills import Bills
 from statistics_manager_service.services.money.comparing import Comparing
 from statistics_manager_service.services.money.costing import Costs
@@ -263,7 +268,8 @@ def asking_of(store: SqlStore, most_kept_bytes: int = 0) -> Asking:
 
 def column_sources(bills: Bills) -> list[ColumnSource]:
     """What makes the measures that are not plain ones of channels."""
-    return [Costs(bills, now_us), Balances()]
+    sheets, books = BalanceSheets(), BatteryBooks()
+    return [Costs(bills, now_us), Insights(), Balances(sheets), Batteries(books), BatteryPrices(bills, books)]
 
 
 def forecasts_of(settings: Settings, store: SqlStore) -> Forecasts:

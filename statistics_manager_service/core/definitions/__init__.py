@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
+from statistics_manager_service.core.definitions.attribution import ATTRIBUTION_DEFINITIONS
 from statistics_manager_service.core.definitions.balance import BALANCE_DEFINITIONS
+from statistics_manager_service.core.definitions.battery import BATTERY_DEFINITIONS
 from statistics_manager_service.core.definitions.definition import Definition, Family
+from statistics_manager_service.core.definitions.insight import INSIGHT_DEFINITIONS
 from statistics_manager_service.core.definitions.money import COST_DEFINITIONS
 from statistics_manager_service.core.definitions.quantities import QUANTITY_DEFINITIONS
 
 __all__ = ["DEFINITIONS", "Definition", "Family", "measures_of"]
 
 DEFINITIONS: Final[dict[str, Definition]] = {
-    one.name: one for one in (*QUANTITY_DEFINITIONS, *BALANCE_DEFINITIONS, *COST_DEFINITIONS)
+    one.name: one
+    for one in (
+        *QUANTITY_DEFINITIONS,
+        *BALANCE_DEFINITIONS,
+        *ATTRIBUTION_DEFINITIONS,
+        *BATTERY_DEFINITIONS,
+        *COST_DEFINITIONS,
+        *INSIGHT_DEFINITIONS,
+    )
 }
 
 

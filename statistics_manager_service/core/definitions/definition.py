@@ -16,6 +16,7 @@ class Family(StrEnum):
     CARBON = "carbon"
     COST = "cost"
     SHARING = "sharing"
+    INSIGHT = "insight"
 
 
 @dataclass(frozen=True, slots=True)

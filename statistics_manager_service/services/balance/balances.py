@@ -1,43 +1,57 @@
-"""Measures of a home's balance that need its quarter-hours: how much was exported, and by which share."""
+"""Measures of a home's balance that need its quarter-hours: where energy came from and went, devices, export share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from statistics_manager_service.core.balance import rate
 from statistics_manager_service.core.civil import Calendar
-from statistics_manager_service.core.definitions import DEFINITIONS
+from statistics_manager_service.core.definitions import DEFINITIONS, Family, measures_of
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.services.balance.quarter_flows import QuarterFlows, quarter_flows
+from statistics_manager_service.services.balance.attributions import (
+    OF_DEVICES,
+    attribution_column,
+    column_of_device,
+)
+from statistics_manager_service.services.balance.quarter_flows import QuarterFlows
+from statistics_manager_service.services.balance.sheets import BalanceSheet, BalanceSheets
 from statistics_manager_service.services.column_sources import PLAIN_WAY, Way
 from statistics_manager_service.services.homes import Home
 from statistics_manager_service.services.measuring import Column
 from statistics_manager_service.services.ports import ReadView
-from statistics_manager_service.services.telemetry.as_known import as_known
+
+_EXPORT_SHARE: Final = "export_share"
 
 
 class Balances:
     """Works out measures of balance from the flows of quarter-hours."""
 
-    of_meters: frozenset[str] = frozenset()
+    measures: tuple[str, ...] = (_EXPORT_SHARE, *measures_of(Family.ATTRIBUTION))
+    of_meters = frozenset(OF_DEVICES)
     hangs_on_home_alone = True
 
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """What it makes."""
-        return tuple(_MADE)
+    def __init__(self, sheets: BalanceSheets) -> None:
+        self._sheets = sheets
 
     def columns(
         self, view: ReadView, home: Home, cal: Calendar, measures: Sequence[str], way: Way = PLAIN_WAY
     ) -> list[Column]:
-        """Measures of a home over buckets."""
-        if way.until_us is not None:
-            view, home = as_known(view, home, way.until_us)
-        flows = quarter_flows(view, home.channels, cal.edges_us)
-        return [_MADE[one](one, flows) for one in measures]
+        """Measures of a home over buckets. Raises BadInput for a meter that is no device of it."""
+        sheet = self._sheets.of(view, home, cal.edges_us, way.until_us)
+        if way.meter is not None:
+            return [column_of_device(one, sheet, way.meter) for one in measures]
+        return [balance_column(one, sheet) for one in measures]
+
+
+def balance_column(measure: str, sheet: BalanceSheet) -> Column:
+    """A measure of the home from its balance sheet."""
+    if measure == _EXPORT_SHARE:
+        energy = sheet.flows.energy_milliwh
+        return rate_column(measure, sheet.flows, energy["export"], energy["production"])
+    return attribution_column(measure, sheet)
 
 
 def rate_column(measure: str, flows: QuarterFlows, numerator_milliwh: Int64, denominator_milliwh: Int64) -> Column:
@@ -46,10 +60,3 @@ def rate_column(measure: str, flows: QuarterFlows, numerator_milliwh: Int64, den
     whole = rate(upper.sum(keepdims=True), lower.sum(keepdims=True), np.array([flows.known.any()]))
     value = rate(upper, lower, flows.known)
     return Column(measure, None, DEFINITIONS[measure].unit, value, *flows.coverage, float(whole[0]))
-
-
-def _export_share(measure: str, flows: QuarterFlows) -> Column:
-    return rate_column(measure, flows, flows.energy_milliwh["export"], flows.energy_milliwh["production"])
-
-
-_MADE: Final[dict[str, Callable[[str, QuarterFlows], Column]]] = {"export_share": _export_share}
