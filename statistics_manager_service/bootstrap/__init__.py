@@ -38,7 +38,11 @@ from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.services.events.working import Duty, Workers
 from statistics_manager_service.services.forecasts.forecasting import Forecasts
 from statistics_manager_service.services.households import Households
+from statistics_manager_service.services.insight.degree_days import DegreeDaysOfHomes
+from statistics_manager_service.services.insight.heat_maps import HeatMaps
 from statistics_manager_service.services.insight.insights import Insights
+from statistics_manager_service.services.insight.loads import Loads
+from statistics_manager_service.services.insight.voltages import Voltages
 from statistics_manager_service.services.money.bills import Bills
 from statistics_manager_service.services.money.comparing import Comparing
 from statistics_manager_service.services.money.costing import Costs
@@ -163,6 +167,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     bills = Bills(tariffs, columns)
     statements = Statements(store, bills, now_us)
     sources = column_sources(bills)
+    asking = Asking(store, now_us, sources, settings.max_households_per_query, settings.kept_answers_bytes)
     return AppServices(
         settings=settings,
         store=store,
@@ -170,11 +175,15 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         households=Households(store, recorder, now_us),
         tokens=tokens,
         recorder=recorder,
-        asking=Asking(store, now_us, sources, settings.max_households_per_query, settings.kept_answers_bytes),
+        asking=asking,
         statements=statements,
         live_costs=LiveCosts(store, bills, statements, Projecting(columns), now_us),
         reconciling=Reconciling(store, bills, statements),
         comparing=Comparing(store, bills, tariffs, now_us),
+        loads=Loads(store),
+        heat_maps=HeatMaps(asking),
+        voltages=Voltages(store),
+        degree_days=DegreeDaysOfHomes(store),
         renderers=dict(RENDERERS),
         producers=Producers(store, now_us),
         accounts=accounts,

@@ -13,6 +13,10 @@ from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.carbon.carbon import CarbonForecasts
 from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.services.households import Households
+from statistics_manager_service.services.insight.degree_days import DegreeDaysOfHomes
+from statistics_manager_service.services.insight.heat_maps import HeatMaps
+from statistics_manager_service.services.insight.loads import Loads
+from statistics_manager_service.services.insight.voltages import Voltages
 from statistics_manager_service.services.money.comparing import Comparing
 from statistics_manager_service.services.money.live_costs import LiveCosts
 from statistics_manager_service.services.money.reconciling import Reconciling
@@ -68,6 +72,10 @@ class AppServices:
     live_costs: LiveCosts
     comparing: Comparing
     reconciling: Reconciling
+    loads: Loads
+    heat_maps: HeatMaps
+    voltages: Voltages
+    degree_days: DegreeDaysOfHomes
     renderers: dict[str, Callable[[Statement], bytes]]
     decoders: dict[str, Callable[[bytes], Decoded]]
     decode_lines: Callable[[bytes, str, str | None], DecodedLines]

@@ -100,6 +100,12 @@ class HouseholdSettings(BaseModel):
     battery_efficiency: float | None = Field(
         None, gt=0, le=1, description="Of what its battery takes, the share that it gives; worked out unless told."
     )
+    nominal_voltage_v: float | None = Field(
+        None, ge=50, le=1_000, description="Nominal voltage that its voltage is judged by, V; 230 unless told."
+    )
+    temperature_meter: PlainText | None = Field(
+        None, max_length=64, description="The meter whose `temperature` is the one outside."
+    )
     carbon_source: str | None = Field(
         None, pattern=f"^{SOURCE_PATTERN}$", description="Source of the intensities that its emissions are of."
     )
