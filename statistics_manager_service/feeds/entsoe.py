@@ -1,14 +1,9 @@
 """ENTSO-E's day-ahead prices (document type A44): Publication_MarketDocument in XML.
 
 GET /api?documentType=A44&in_Domain=&out_Domain=&periodStart=&periodEnd=&securityToken= answers TimeSeries: each of one
-auction, currency and resolution, with Periods of Points `position`, `price.amount`. Curve type A01 tells each position;
-A03 leaves a position out where the price is the one before it. Several auctions may stand in one document: contract A01
-is the day-ahead market, classification position 1 the coupled auction (SDAC), 2 a local one. Without data an
-Acknowledgement_MarketDocument tells the reason. Source: ENTSO-E, Transparency Platform RESTful API user guide (12.1.D);
-Introduction of different timeseries possibilities (curvetypes) v1.4.
-
-The XML is read by the standard library: its parser fetches no external entity, and a document type, without which there
-are no entities at all, is refused. A package such as defusedxml would do no more.
+auction, currency and resolution, with Periods of Points `position`, `price.amount`. Several auctions may stand in one
+document: contract A01 is the day-ahead market, classification position 1 the coupled auction (SDAC), 2 a local one.
+Source: ENTSO-E, Transparency Platform RESTful API user guide (12.1.D).
 """
 
 from __future__ import annotations
@@ -16,23 +11,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, US_PER_DAY, US_PER_HOUR, US_PER_S
-from statistics_manager_service.core.zones import EPOCH, MICROSECOND
-from statistics_manager_service.errors import BadInput, Declined, Fault
+from statistics_manager_service.core.units import US_PER_DAY, US_PER_S
+from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.feeds.bidding_zones import BIDDING_ZONES
+from statistics_manager_service.feeds.market_documents import (
+    ACKNOWLEDGEMENT,
+    BAD_REQUEST,
+    check_document,
+    check_no_data,
+    children,
+    curve_of,
+    local_name,
+    minute,
+    read_period,
+    reasons,
+    root_of,
+    text_of,
+)
 from statistics_manager_service.feeds.price_values import (
-    HALF_HOUR_US,
     MOST_PRICES,
     Faults,
-    beginning,
     in_order,
-    refuse_web_page,
     shown,
-    value_of_text,
     within,
     wrong,
 )
@@ -41,20 +44,14 @@ from statistics_manager_service.services.prices.price_rows import ToldPrice
 from statistics_manager_service.services.prices.told_prices import PriceOptions, ToldPrices
 
 _MARKET: Final = "CET"
-_DOCUMENT, _ACKNOWLEDGEMENT = "Publication_MarketDocument", "Acknowledgement_MarketDocument"
+_DOCUMENT: Final = "Publication_MarketDocument"
 _WANTED: Final = "a Publication_MarketDocument of ENTSO-E (A44)"
 _DAY_AHEAD: Final = "A01"
 _COUPLED: Final = "1"
-_EVERY_POSITION, _CHANGES = "A01", "A03"
-_RESOLUTIONS_US: Final = {"PT15M": QUARTER_US, "PT30M": HALF_HOUR_US, "PT60M": US_PER_HOUR, "PT1H": US_PER_HOUR}
 _EIC: Final = re.compile(r"[0-9A-Z-]{16}", re.ASCII)
-_POSITION: Final = re.compile(r"[1-9]\d{0,5}", re.ASCII)
-_NO_DATA: Final = "999"
-_BAD_REQUEST: Final = 400
 #: Days of one request: a document holds up to 100 TimeSeries, of which a day may need three.
 _DAYS_AT_ONCE: Final = 30
 _SHOWN: Final = 200
-_MOST_OF_PERIOD: Final = 366 * QUARTERS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +82,10 @@ def decode_a44(body: bytes, options: PriceOptions) -> ToldPrices:
     unit: chooses the currency where there are several. column: chooses the zone, by name or code. interval_s: chooses
     the resolution where two tell of one time.
     """
-    root = _root(body)
-    if _local(root) == _ACKNOWLEDGEMENT:
-        raise BadInput.of([Fault("Reason", f"there are no prices, but the answer: {one}") for one in _reasons(root)])
-    if _local(root) != _DOCUMENT or _text(root, "type") not in ("A44", ""):
-        there = f"{_local(root)} {_text(root, 'type')}".strip()
-        raise wrong("body", f"this is {shown(there)}; wanted is {_WANTED}")
+    root = root_of(body, _WANTED)
+    if local_name(root) == ACKNOWLEDGEMENT:
+        raise BadInput.of([Fault("Reason", f"there are no prices, but the answer: {one}") for one in reasons(root)])
+    check_document(root, _DOCUMENT, "A44", _WANTED)
     told, notes = _auctions(root)
     return _as_told(told, notes, options)
 
@@ -105,59 +100,13 @@ def _as_told(told: Sequence[_Auction], notes: list[str], options: PriceOptions) 
     return ToldPrices(unit, within(prices, options.start_us, options.end_us), _MARKET, tuple(notes))
 
 
-# --- XML --------------------------------------------------------------------------------------------------------------
-
-
-class _Builder(ElementTree.TreeBuilder):
-    """Builds the tree of a document without a document type."""
-
-    def doctype(self, *_: str | None) -> None:
-        """Raises BadInput: what a document type declares may be entities that grow without bound."""
-        raise wrong("DOCTYPE", "the document needs no document type, and none is read: it may hide entities")
-
-
-def _root(body: bytes) -> ElementTree.Element:
-    refuse_web_page(body, _WANTED)
-    try:
-        root: ElementTree.Element = ElementTree.fromstring(body, ElementTree.XMLParser(target=_Builder()))  # noqa: S314
-    except ElementTree.ParseError as error:
-        line, column = error.position
-        why = f"this is no XML, or was cut off ({str(error).partition(':')[0]}); wanted is {_WANTED}"
-        raise wrong(f"line {line}, column {column + 1}", why) from error
-    except (LookupError, ValueError) as error:
-        raise wrong("line 1", f"the XML is of an encoding that can't be read; wanted is {_WANTED}") from error
-    return root
-
-
-def _local(element: ElementTree.Element) -> str:
-    """The name of an element without its namespace, which tells the version of the schema."""
-    return element.tag.rpartition("}")[2]
-
-
-def _children(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
-    return [one for one in element if _local(one) == name]
-
-
-def _text(element: ElementTree.Element, *names: str) -> str:
-    """The text of an element inside of others, empty where it is not there."""
-    found: ElementTree.Element | None = element
-    for name in names:
-        found = next(iter(_children(found, name)), None) if found is not None else None
-    return (found.text or "").strip() if found is not None else ""
-
-
-def _reasons(root: ElementTree.Element) -> list[str]:
-    told = [f"{_text(one, 'code')} {_text(one, 'text')}".strip()[:_SHOWN] for one in _children(root, "Reason")]
-    return [one for one in told if one] or ["none is told"]
-
-
 # --- TimeSeries -------------------------------------------------------------------------------------------------------
 
 
 def _auctions(root: ElementTree.Element) -> tuple[list[_Auction], list[str]]:
     """The TimeSeries of a document, and notes of prices that it does not tell. Raises BadInput with all faults."""
     faults, notes, found, count = Faults(), list[str](), [], 0
-    for i, element in enumerate(_children(root, "TimeSeries"), 1):
+    for i, element in enumerate(children(root, "TimeSeries"), 1):
         one = _auction(element, f"TimeSeries[{i}]", faults, notes)
         if one is not None:
             found.append(one)
@@ -170,18 +119,17 @@ def _auctions(root: ElementTree.Element) -> tuple[list[_Auction], list[str]]:
 
 def _auction(element: ElementTree.Element, where: str, faults: Faults, notes: list[str]) -> _Auction | None:
     """A TimeSeries, None where nothing of it can be used."""
-    measure, currency = _text(element, "price_Measure_Unit.name"), _text(element, "currency_Unit.name")
+    measure, currency = text_of(element, "price_Measure_Unit.name"), text_of(element, "currency_Unit.name")
     if measure not in ("MWH", ""):
         faults.add(f"{where}/price_Measure_Unit.name", f"{shown(measure)} is not read; MWH is")
     if re.fullmatch("[A-Z]{3}", currency) is None:
         faults.add(f"{where}/currency_Unit.name", f"{shown(currency)} is no currency such as EUR")
-    curve = _text(element, "curveType") or _EVERY_POSITION
-    if curve not in (_EVERY_POSITION, _CHANGES):
-        faults.add(f"{where}/curveType", f"{shown(curve)} is not read; {_EVERY_POSITION} and {_CHANGES} are")
+    curve = curve_of(element, where, faults)
+    if curve is None:
         return None
     prices: list[ToldPrice] = []
     lengths = set()
-    for i, period in enumerate(_children(element, "Period"), 1):
+    for i, period in enumerate(children(element, "Period"), 1):
         found = _period(period, f"{where}/Period[{i}]", curve, faults, notes)
         lengths |= {one.length_us for one in found}
         prices += found
@@ -193,9 +141,9 @@ def _auction(element: ElementTree.Element, where: str, faults: Faults, notes: li
         return None
     return _Auction(
         where,
-        _text(element, "in_Domain.mRID"),
-        _text(element, "contract_MarketAgreement.type"),
-        _text(element, "classificationSequence_AttributeInstanceComponent.position"),
+        text_of(element, "in_Domain.mRID"),
+        text_of(element, "contract_MarketAgreement.type"),
+        text_of(element, "classificationSequence_AttributeInstanceComponent.position"),
         currency,
         prices[0].length_us,
         sorted(prices, key=lambda one: one.start_us),
@@ -204,49 +152,15 @@ def _auction(element: ElementTree.Element, where: str, faults: Faults, notes: li
 
 def _period(element: ElementTree.Element, where: str, curve: str, faults: Faults, notes: list[str]) -> list[ToldPrice]:
     """The prices of a Period."""
-    edges = [beginning(_text(element, "timeInterval", side), f"{where}/timeInterval/{side}", faults)
-             for side in ("start", "end")]  # fmt: skip
-    length_us = _RESOLUTIONS_US.get(_text(element, "resolution"))
-    if length_us is None:
-        told = shown(_text(element, "resolution"))
-        faults.add(f"{where}/resolution", f"{told} is none of {', '.join(_RESOLUTIONS_US)}")
-    start_us, end_us = edges
-    if start_us is None or end_us is None or length_us is None:
+    told = read_period(element, where, curve, "price.amount", faults)
+    if told is None:
         return []
-    count, rest = divmod(end_us - start_us, length_us)
-    if count <= 0 or rest or count > _MOST_OF_PERIOD:
-        faults.add(f"{where}/timeInterval", "it is no whole number of intervals of the resolution, up to a year")
-        return []
-    points = _points(element, where, count, faults)
-    if curve == _CHANGES and points:
-        if 1 not in points:
-            faults.add(f"{where}/Point[1]", "position 1 is missing, so the first price is unknown")
-        value: Decimal | None = None
-        for position in range(1, count + 1):
-            value = points.get(position, value)
-            if value is not None:
-                points[position] = value
-    elif len(points) < count and not faults:
-        notes.append(f"{where}: {count - len(points)} of {count} prices are not told")
-    return [ToldPrice(start_us + (n - 1) * length_us, length_us, value) for n, value in sorted(points.items())]
-
-
-def _points(element: ElementTree.Element, where: str, count: int, faults: Faults) -> dict[int, Decimal]:
-    """The prices of a Period by their positions, as they are told."""
-    found: dict[int, Decimal] = {}
-    for i, one in enumerate(_children(element, "Point"), 1):
-        at = f"{where}/Point[{i}]"
-        told = _text(one, "position")
-        value = value_of_text(_text(one, "price.amount"), "point", f"{at}/price.amount", faults)
-        if _POSITION.fullmatch(told) is None or int(told) > count:
-            faults.add(f"{at}/position", f"{shown(told)} is none of 1 to {count}, which the Period has")
-        elif int(told) in found:
-            faults.add(f"{at}/position", f"position {told} is told twice")
-        elif value is not None:
-            found[int(told)] = value
-    if not _children(element, "Point"):
-        faults.add(where, "it has no Point")
-    return found
+    if len(told.values) < told.count and not faults:
+        notes.append(f"{where}: {told.count - len(told.values)} of {told.count} prices are not told")
+    return [
+        ToldPrice(told.start_us + (n - 1) * told.length_us, told.length_us, value)
+        for n, value in sorted(told.values.items())
+    ]
 
 
 # --- which TimeSeries count -------------------------------------------------------------------------------------------
@@ -329,27 +243,16 @@ class Entsoe:
     def _part(self, eic: str, options: PriceOptions, start_us: int, end_us: int) -> ToldPrices:
         query: dict[str, Any] = {
             "securityToken": self._token, "documentType": "A44", "in_Domain": eic, "out_Domain": eic,
-            "contract_MarketAgreement.type": _DAY_AHEAD, "periodStart": _minute(start_us), "periodEnd": _minute(end_us),
+            "contract_MarketAgreement.type": _DAY_AHEAD, "periodStart": minute(start_us), "periodEnd": minute(end_us),
         }  # fmt: skip
-        body, name = self._upstream.get_bytes(self._url, query, answers=(_BAD_REQUEST,)), self._upstream.name
+        body, name = self._upstream.get_bytes(self._url, query, answers=(BAD_REQUEST,)), self._upstream.name
         try:
-            root = _root(body)
-            if _local(root) == _ACKNOWLEDGEMENT:
-                return self._acknowledged(_reasons(root), options, start_us, end_us)
+            root = root_of(body, _WANTED)
+            if local_name(root) == ACKNOWLEDGEMENT:
+                check_no_data(root, name)
+                note = f"{minute(start_us)} to {minute(end_us)} UTC: {name} has no prices (yet)"
+                return ToldPrices(options.unit or "EUR/MWh", [], _MARKET, (note,))
             told, notes = _auctions(root)
         except BadInput as error:
             raise nonsense(name, error.sentence) from error
         return _as_told(told, notes, options)  # a choice that lacks is the caller's fault
-
-    def _acknowledged(self, reasons: list[str], options: PriceOptions, start_us: int, end_us: int) -> ToldPrices:
-        """What an answer without data means. Raises Declined unless it is that there are none."""
-        if not any(one.startswith(_NO_DATA) and "no matching data" in one.lower() for one in reasons):
-            sentence = f"{self._upstream.name} declined what it was asked: {'; '.join(reasons)}"
-            raise Declined(sentence, _BAD_REQUEST)
-        note = f"{_minute(start_us)} to {_minute(end_us)} UTC: {self._upstream.name} has no prices (yet)"
-        return ToldPrices(options.unit or "EUR/MWh", [], _MARKET, (note,))
-
-
-def _minute(at_us: int) -> str:
-    """An instant as ENTSO-E writes it in queries: yyyyMMddHHmm in UTC."""
-    return f"{EPOCH + at_us * MICROSECOND:%Y%m%d%H%M}"

@@ -24,7 +24,6 @@ from statistics_manager_service.services.carbon.carbon_rows import (
     Method,
 )
 
-
 #: How long before a later issue one is set that was told once more: room for very many of them.
 _BEFORE_A_LATER_US: Final = US_PER_S
 
