@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from statistics_manager_service.core.balance import BALANCE, WHOLE_HOUSE, combine
+from statistics_manager_service.core.grid import quarter_after
 from statistics_manager_service.core.readings import Float64, Int64
-from statistics_manager_service.core.units import US_PER_DAY, US_PER_S
+from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.measuring import (
     Flow,
@@ -155,9 +156,8 @@ def _unknown(fine: Totals) -> KnownQuarters:
 
 
 def _end_us(found: Sources) -> int:
-    """When a device was read last, on an edge of quarter-hours."""
-    found_us = hull(found.channels)
-    return 0 if found_us is None else found_us[1]
+    """When a device was read last, on an edge of quarter-hours; of intervals, when the last one began."""
+    return quarter_after(max(one.last_us for one in found.channels if one.last_us is not None)) * QUARTER_US
 
 
 def _of(channels: Sequence[Channel]) -> list[str]:

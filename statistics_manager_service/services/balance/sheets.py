@@ -125,10 +125,11 @@ class BalanceSheet:
 
     def _alive(self, meter: str) -> NDArray[np.bool_]:
         """Whether a device had begun and had not been read for the last time."""
-        edges_us, begins_us = self.flows.edges_us, self.flows.devices[meter].begins_us
-        if begins_us is None:
+        edges_us, flow = self.flows.edges_us, self.flows.devices[meter]
+        if flow.begins_us is None:
             return np.zeros(len(edges_us) - 1, np.bool_)
-        alive: NDArray[np.bool_] = (edges_us[1:] > begins_us) & (edges_us[:-1] < self.flows.device_ends_us[meter])
+        begun = edges_us[1:] > flow.begins_us
+        alive: NDArray[np.bool_] = begun & (edges_us[:-1] < self.flows.device_ends_us[meter]) | flow.known
         return alive
 
 
