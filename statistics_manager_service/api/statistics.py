@@ -19,7 +19,7 @@ from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.core.civil import check_zone, parse_moment
 from statistics_manager_service.core.definitions import DEFINITIONS, Family
 from statistics_manager_service.core.labels import iso_labels
-from statistics_manager_service.core.quantities import QUANTITIES, UNITS
+from statistics_manager_service.core.quantities import QUANTITIES, UNITS, is_of_phase
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.errors import BadInput
 from statistics_manager_service.services.accounts.access import Caller, require_read
@@ -107,7 +107,7 @@ class StatisticsQuery(BaseModel):
 
     measures: Annotated[list[str], checked(lambda some: parse_measures(",".join(some)))] = Field(
         description="Names, by comma or by repetition: "
-        + ", ".join(m for m in ALL_MEASURES if "_l" not in m)
+        + ", ".join(m for m in ALL_MEASURES if not is_of_phase(m))
         + ", and "
         "the quantities of a phase, such as `voltage_l1`.",
         examples=[["energy_import", "energy_export"]],

@@ -70,6 +70,11 @@ FLOWS: Final = ("import", "export", "production", "charge", "discharge", "consum
 _PHASES: Final = ("", "_l1", "_l2", "_l3")
 
 
+def is_of_phase(name: str) -> bool:
+    """Whether a quantity or measure is that of a phase: its name ends so."""
+    return name.endswith(_PHASES[1:])
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A quantity of a channel: its name, dimension, and the flow it belongs to (None for voltage and the like)."""

@@ -16,7 +16,7 @@ from statistics_manager_service.core.correction import FEW, RUN_LIMIT_US, Verdic
 from statistics_manager_service.core.definitions import DEFINITIONS
 from statistics_manager_service.core.earlier import Compare, earlier
 from statistics_manager_service.core.grid import block_of
-from statistics_manager_service.core.quantities import QUANTITIES, Kind
+from statistics_manager_service.core.quantities import QUANTITIES, Kind, is_of_phase
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.carbon.carbon_rows import BOUNDARIES, SOURCE_PATTERN
@@ -104,7 +104,9 @@ def parse_measures(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",")]
     unknown = [name for name in names if name not in ALL_MEASURES]
     if unknown:
-        allowed = ", ".join(name for name in ALL_MEASURES if "_l" not in name) + ", and those of a phase, as voltage_l1"
+        allowed = (
+            ", ".join(name for name in ALL_MEASURES if not is_of_phase(name)) + ", and those of a phase, as voltage_l1"
+        )
         raise BadInput.of([Fault("measures", f"{name[:60]!r} is no measure; there are {allowed}") for name in unknown])
     return tuple(dict.fromkeys(names))
 
@@ -333,8 +335,16 @@ class Asking:
     def statistics(self, household_id: str, question: Question) -> Statistics:
         """The measures of one household in buckets. Raises BadInput with all faults of the question, NotFound."""
         with self._store.reading() as view:
-            home = self._homes.of(view, household_id, known_state(view, household_id))
-            return _statistics(view, home, question, self._sources)
+            return self.within(view, household_id, question)[1]
+
+    def within(self, view: ReadView, household_id: str, question: Question) -> tuple[Home, Statistics]:
+        """The same within a look at the store, and the home, for whoever has more to read there."""
+        home = self._homes.of(view, household_id, known_state(view, household_id))
+        return home, _statistics(view, home, question, self._sources)
+
+    def columns(self, view: ReadView, home: Home, cal: Calendar, measures: Sequence[str]) -> list[Column]:
+        """Measures of a home over buckets that are made already, as they are known now. Raises BadInput."""
+        return _columns(view, home, cal, measures, Question(",".join(measures), "", ""), self._sources)
 
     def encoded(self, household_id: str, question: Question, form: str, encode: Callable[[Statistics], bytes]) -> bytes:
         """The same in the bytes of a form, worked out again only where something of the household has changed."""
@@ -377,7 +387,7 @@ class Asking:
 
             def make(cal: Calendar, measures: Sequence[str], *, of_home: bool = False) -> list[list[Column]]:
                 asked = replace(question, meter=None) if of_home else question
-                return self._columns_of_each(view, homes, cal, measures, asked)
+                return self.columns_of_each(view, homes, cal, measures, asked)
 
             columns = make(cal, measures)
             compared: Sequence[Comparison | None] = [None] * len(homes)
@@ -388,7 +398,7 @@ class Asking:
             for one, mine, comparison in zip(households, columns, compared, strict=True)
         ]
 
-    def _columns_of_each(
+    def columns_of_each(
         self, view: ReadView, homes: Sequence[Home], cal: Calendar, measures: Sequence[str], question: Question
     ) -> list[list[Column]]:
         """Measures of many homes over buckets, as they are known now; what channels tell is read for all at once."""
@@ -403,6 +413,10 @@ class Asking:
             made = [self._sources.columns(view, home, cal, others, way) for home in homes]
             found |= {one: [columns[one] for columns in made] for one in others}
         return [[found[measure][i] for measure in measures] for i in range(len(homes))]
+
+    def homes_of(self, view: ReadView, household_ids: Sequence[str]) -> list[Home]:
+        """Homes of the store as a look at it shows them, remembered as long as they stay so. Raises NotFound."""
+        return self._homes.of_each(view, household_ids)
 
     def timezone_of(self, household_id: str) -> str:
         """The household's zone. Raises NotFound."""

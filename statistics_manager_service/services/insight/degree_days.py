@@ -21,6 +21,7 @@ from statistics_manager_service.core.degree_days import (
     normalised,
     regress,
 )
+from statistics_manager_service.core.quantities import is_of_phase
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import US_PER_DAY
 from statistics_manager_service.errors import BadInput, Fault
@@ -109,7 +110,7 @@ class DegreeDays:
 def check_energy(name: str) -> None:
     """Raises BadInput for what is no energy, with those that there are."""
     if name not in _ENERGIES:
-        there = ", ".join(one for one in _ENERGIES if "_l" not in one)
+        there = ", ".join(one for one in _ENERGIES if not is_of_phase(one))
         raise BadInput.of([Fault("measure", f"{name[:60]!r} is no energy; there are {there}, and those of a phase")])
 
 
