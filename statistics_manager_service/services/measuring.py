@@ -21,8 +21,8 @@ MEASURES = tuple(dict.fromkeys((*QUANTITIES, *DERIVED)))
 
 
 class Lack(NamedTuple):
-    """Why a bucket has no value though there are readings: the bucket's place, the share of it that is lacking (of its
-    energy, or of its time where no contract holds), and why."""
+    """Why a bucket has no value though there are readings, or what its value lacks: the bucket's place, the share of it
+    that is lacking (of its energy, or of its time where no contract holds), and why."""
 
     bucket: int
     share: float
@@ -36,7 +36,8 @@ class Column:
     value: (n,) float64 in `unit`, NaN where unknown. coverage, estimated: (n,) shares of the bucket's elapsed time that
     are measured, estimated. total: over the whole range, NaN where unknown. lacks: what a value lacks, where it is more
     than readings. shares: {of what: (n,) float64 shares of the value in 0..1}, such as by which step of a fall-back it
-    was told. more: further members of the series in JSON, what it was made of.
+    was told. more: further members of the series in JSON, what it was made of. shared: (n,) what the shares are of, so
+    that those of several homes can be put together.
     """
 
     measure: str
@@ -49,6 +50,7 @@ class Column:
     lacks: tuple[Lack, ...] = ()
     shares: Mapping[str, Float64] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
+    shared: Float64 | None = None
 
 
 @dataclass(slots=True)
@@ -103,7 +105,7 @@ class Measurer:
             nothing = np.zeros(buckets)
             return Column(measure, meter, ANSWER_UNIT[dimension], np.full(buckets, np.nan), nothing, nothing, np.nan)
         steps = self._totals.steps(channels)
-        measured_s, _ = _covered(self._totals, channels, steps)
+        measured_s, _ = seconds_covered(self._totals, channels, steps)
         if dimension is not Dimension.POWER:
             steps = steps.sum(axis=0, keepdims=True)
         count, total = steps[:, :, COUNT], steps[:, :, SUM]
@@ -279,14 +281,14 @@ def sources(channels: Sequence[Channel], quantity: str) -> Sources:
     )
     found = Sources([])
     for group in filter(None, by_kind):
-        first, last = _hull(found.channels) if found else (0, 0)
-        begin, end = _hull(group)
+        first, last = hull_us(found.channels) if found else (0, 0)
+        begin, end = hull_us(group)
         if begin < first or end > last:
             found.groups.append(group)
     return found
 
 
-def _hull(channels: Sequence[Channel]) -> tuple[int, int]:
+def hull_us(channels: Sequence[Channel]) -> tuple[int, int]:
     """From when until when channels speak, on edges of quarter-hours.
 
     Until when an interval lasts is not among a channel's figures, but its last day is: so what is worse than intervals
@@ -304,7 +306,7 @@ def _hull(channels: Sequence[Channel]) -> tuple[int, int]:
 def hull(channels: Sequence[Channel]) -> tuple[int, int] | None:
     """From when until when some channels speak, on edges of quarter-hours; None where none has been read."""
     some = [one for one in channels if one.first_us is not None]
-    return _hull(some) if some else None
+    return hull_us(some) if some else None
 
 
 def flow_between(totals: Totals, found: Sources) -> Flow:
@@ -317,7 +319,7 @@ def flow_between(totals: Totals, found: Sources) -> Flow:
     begins = min(c.first_us for c in found.channels if c.first_us is not None)
     flow = _joined(found.groups[0], totals, begins)
     for i, group in enumerate(found.groups[1:], start=1):
-        first, last = _hull([one for better in found.groups[:i] for one in better])
+        first, last = hull_us([one for better in found.groups[:i] for one in better])
         for clipped in (np.minimum(edges_us, first), np.maximum(edges_us, last)):
             if clipped[0] == clipped[-1]:
                 continue
@@ -334,10 +336,10 @@ def _joined(channels: Sequence[Channel], totals: Totals, begins: int | None) -> 
     if len(channels) == 1:
         one = steps[0]
         return Flow(one[:, ENERGY], one[:, MEASURED], one[:, ESTIMATED], begins)
-    return Flow(steps[:, :, ENERGY].sum(axis=0), *_covered(totals, channels, steps), begins)
+    return Flow(steps[:, :, ENERGY].sum(axis=0), *seconds_covered(totals, channels, steps), begins)
 
 
-def _covered(totals: Totals, channels: Sequence[Channel], steps: Int64) -> tuple[Int64, Int64]:
+def seconds_covered(totals: Totals, channels: Sequence[Channel], steps: Int64) -> tuple[Int64, Int64]:
     """The seconds measured and estimated of what several channels (c, n, 5) tell together, (n,) each.
 
     Decided for each quarter-hour, so that the parts of any grouping add up to the whole.

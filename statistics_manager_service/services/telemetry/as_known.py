@@ -9,7 +9,7 @@ import numpy as np
 
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.services.homes import Home
-from statistics_manager_service.services.ports import Channel, ProfileColumns, ProfileRow, ReadView, Revision
+from statistics_manager_service.services.ports import Block, Channel, ProfileColumns, ReadView, Revision, Span
 from statistics_manager_service.services.telemetry.recording import before_profiles, settle
 from statistics_manager_service.services.telemetry.scratch import Scratch
 from statistics_manager_service.services.telemetry.stretches import Stretch, events_of
@@ -24,7 +24,7 @@ def as_known(view: ReadView, home: Home, until_us: int) -> tuple[ReadView, Home]
     A value that was corrected after it stands as it was. A reading that came in after it as news is not told from the
     others: of those no revision is kept.
     """
-    profiles: dict[_Key, dict[int, ProfileRow]] = {}
+    then: dict[_Key, Scratch] = {}
     channels = []
     for channel in home.channels:
         key = (channel.household_no, channel.channel_no)
@@ -32,12 +32,11 @@ def as_known(view: ReadView, home: Home, until_us: int) -> tuple[ReadView, Home]
         if not revisions:
             channels.append(channel)
             continue
-        then = _derived(view, channel, revisions)
-        profiles[key] = then.profiles_by_day
-        channels.append(then.channel or channel)
-    if not profiles:
+        then[key] = _derived(view, channel, revisions)
+        channels.append(then[key].channel or channel)
+    if not then:
         return view, home
-    return cast("ReadView", _PastView(view, profiles)), home._replace(channels=channels)
+    return cast("ReadView", _PastView(view, then, until_us)), home._replace(channels=channels)
 
 
 def _derived(view: ReadView, channel: Channel, revisions: Sequence[Revision]) -> Scratch:
@@ -64,13 +63,43 @@ def _derived(view: ReadView, channel: Channel, revisions: Sequence[Revision]) ->
 
 
 class _PastView:
-    """A look at the store in which some channels have other day profiles."""
+    """A look at the store in which some channels have other readings and day profiles, and no later revisions."""
 
-    def __init__(self, view: ReadView, profiles: dict[_Key, dict[int, ProfileRow]]) -> None:
-        self._view, self._profiles = view, profiles
+    def __init__(self, view: ReadView, then: dict[_Key, Scratch], until_us: int) -> None:
+        self._view, self._then, self._until_us = view, then, until_us
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._view, name)
+
+    def blocks_of(self, spans: Sequence[Span]) -> list[list[Block]]:
+        """The blocks of many channels at once, ordered; a list for each span."""
+        return [self.blocks(*span) for span in spans]
+
+    def blocks(self, household_no: int, channel_no: int, first: int, last: int) -> list[Block]:
+        """The blocks first..last, both included, ordered."""
+        mine = self._then.get((household_no, channel_no))
+        if mine is None:
+            return self._view.blocks(household_no, channel_no, first, last)
+        return [mine.blocks[block] for block in sorted(mine.blocks) if first <= block <= last]
+
+    def blocks_before(self, household_no: int, channel_no: int, block: int, limit: int) -> list[Block]:
+        """The nearest non-empty blocks before `block`, ordered."""
+        mine = self._then.get((household_no, channel_no))
+        if mine is None:
+            return self._view.blocks_before(household_no, channel_no, block, limit)
+        return [mine.blocks[one] for one in sorted(mine.blocks) if one < block][-limit:]
+
+    def blocks_after(self, household_no: int, channel_no: int, block: int, limit: int) -> list[Block]:
+        """The nearest non-empty blocks after `block`, ordered."""
+        mine = self._then.get((household_no, channel_no))
+        if mine is None:
+            return self._view.blocks_after(household_no, channel_no, block, limit)
+        return [mine.blocks[one] for one in sorted(mine.blocks) if one > block][:limit]
+
+    def revisions(self, household_no: int, channel_no: int, start_us: int, end_us: int) -> list[Revision]:
+        """What corrections had replaced until then."""
+        found = self._view.revisions(household_no, channel_no, start_us, end_us)
+        return [one for one in found if one.replaced_us <= self._until_us]
 
     def profile_columns(self, keys: Sequence[_Key], days: Int64) -> ProfileColumns:
         """The rows of the given days (increasing) of many channels, ordered by channel, then day."""
@@ -84,7 +113,7 @@ class _PastView:
 
     def _rows(self, key: _Key, days: Int64) -> tuple[Int64, Int64, Sequence[bytes]]:
         """Of one channel: places of the days that there are, running totals (r, 5), packed days."""
-        mine = self._profiles.get(key)
+        mine = None if key not in self._then else self._then[key].profiles_by_day
         if mine is None:
             stored = self._view.profile_columns([key], days)
             return stored.place, stored.totals, stored.bodies

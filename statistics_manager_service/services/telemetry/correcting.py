@@ -29,6 +29,20 @@ from statistics_manager_service.services.ports import Channel
 from statistics_manager_service.services.telemetry.stretches import Stretch
 
 
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A register's readings as they were booked, and among them two rows for each swap: (n,) columns.
+
+    is_swap: rows that are not readings. corrected: what correction says of each row; lines: of the rows that count.
+    """
+
+    at_us: Int64
+    value_milli: Int64
+    is_swap: NDArray[np.bool_]
+    corrected: Corrected
+    lines: Lines
+
+
 @dataclass(slots=True)
 class Corrections:
     """The lines of the stretches that are wide enough, and which of their readings were touched."""
@@ -84,7 +98,8 @@ def _with_swaps(one: Stretch) -> tuple[Int64, Int64, NDArray[np.bool_]]:
     return at, value, marks
 
 
-def _correct_registers(stretches: list[Stretch]) -> Corrections:
+def booked(stretches: Sequence[Stretch]) -> Booked:
+    """The registers of some stretches, joined, with what correction says of each reading that is loaded."""
     limits = [limits_of(one.channel) for one in stretches]
     columns = [
         _with_swaps(one) if one.events else (one.at_us, one.value_milli, np.zeros(len(one.at_us), np.bool_))
@@ -94,9 +109,14 @@ def _correct_registers(stretches: list[Stretch]) -> Corrections:
     at_us, value, swap = (np.concatenate([column[i] for column in columns]) for i in range(3))
     hold = np.array([0 if one.at_start else (one.stored[one.first_block] or 0) for one in stretches], np.int64)
     corrected = correct_registers(at_us, value, offsets, limits, swap, hold)
-    lines = register_lines(at_us, offsets, corrected, limits)
+    return Booked(at_us, value, swap, corrected, register_lines(at_us, offsets, corrected, limits))
+
+
+def _correct_registers(stretches: list[Stretch]) -> Corrections:
+    found = booked(stretches)
+    corrected, lines = found.corrected, found.lines
     out = Corrections(lines, [], [], [])
-    places = np.flatnonzero(~swap)  # of the readings, among them and the rows of swaps
+    places = np.flatnonzero(~found.is_swap)  # of the readings, among them and the rows of swaps
     verdicts = corrected.verdict[places]
     ends = offsets_of([one.at_us for one in stretches])
     for first, one in zip(ends.tolist(), stretches, strict=False):
