@@ -30,8 +30,11 @@ from statistics_manager_service.services.balance.balances import Balances
 from statistics_manager_service.services.balance.batteries import Batteries
 from statistics_manager_service.services.balance.battery_books import BatteryBooks
 from statistics_manager_service.services.balance.battery_prices import BatteryPrices
+from statistics_manager_service.services.balance.energy_flows import EnergyFlowsOfHomes
 from statistics_manager_service.services.balance.sheets import BalanceSheets
 from statistics_manager_service.services.carbon.carbon import CarbonForecasts
+from statistics_manager_service.services.carbon.emissions import Emissions
+from statistics_manager_service.services.carbon.intensity_columns import GridIntensities
 from statistics_manager_service.services.column_sources import ColumnSource
 from statistics_manager_service.services.events.jobs import Jobs
 from statistics_manager_service.services.events.producing import Producers
@@ -166,7 +169,8 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     columns = PriceColumns()
     bills = Bills(tariffs, columns)
     statements = Statements(store, bills, now_us)
-    sources = column_sources(bills)
+    sheets, books = BalanceSheets(), BatteryBooks()
+    sources = column_sources(bills, grid_intensities(settings), sheets, books)
     asking = Asking(store, now_us, sources, settings.max_households_per_query, settings.kept_answers_bytes)
     return AppServices(
         settings=settings,
@@ -176,6 +180,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         tokens=tokens,
         recorder=recorder,
         asking=asking,
+        energy_flows=EnergyFlowsOfHomes(store, sources, sheets, books),
         statements=statements,
         live_costs=LiveCosts(store, bills, statements, Projecting(columns), now_us),
         reconciling=Reconciling(store, bills, statements),
@@ -270,15 +275,34 @@ def statements_of(store: SqlStore) -> Statements:
     return Statements(store, Bills(tariffs_of(store)), now_us)
 
 
-def asking_of(store: SqlStore, most_kept_bytes: int = 0) -> Asking:
+def asking_of(store: SqlStore, most_kept_bytes: int = 0, settings: Settings | None = None) -> Asking:
     """Statistics of a store, for commands and benchmarks."""
-    return Asking(store, now_us, column_sources(Bills(Tariffs(store, now_us))), most_kept_bytes=most_kept_bytes)
+    sources = column_sources(Bills(Tariffs(store, now_us)), grid_intensities(settings or Settings()))
+    return Asking(store, now_us, sources, most_kept_bytes=most_kept_bytes)
 
 
-def column_sources(bills: Bills) -> list[ColumnSource]:
+def grid_intensities(settings: Settings) -> GridIntensities:
+    """The intensities that emissions are of."""
+    source = carbon_source(settings)
+    return GridIntensities(settings.carbon_zone, None if source is None else source.name)
+
+
+def column_sources(
+    bills: Bills,
+    intensities: GridIntensities,
+    sheets: BalanceSheets | None = None,
+    books: BatteryBooks | None = None,
+) -> list[ColumnSource]:
     """What makes the measures that are not plain ones of channels."""
-    sheets, books = BalanceSheets(), BatteryBooks()
-    return [Costs(bills, now_us), Insights(), Balances(sheets), Batteries(books), BatteryPrices(bills, books)]
+    sheets, books = sheets or BalanceSheets(), books or BatteryBooks()
+    return [
+        Costs(bills, now_us),
+        Insights(),
+        Balances(sheets),
+        Batteries(books),
+        BatteryPrices(bills, books),
+        Emissions(intensities, sheets, books, now_us),
+    ]
 
 
 def forecasts_of(settings: Settings, store: SqlStore) -> Forecasts:

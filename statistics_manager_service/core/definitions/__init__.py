@@ -7,6 +7,7 @@ from typing import Final
 from statistics_manager_service.core.definitions.attribution import ATTRIBUTION_DEFINITIONS
 from statistics_manager_service.core.definitions.balance import BALANCE_DEFINITIONS
 from statistics_manager_service.core.definitions.battery import BATTERY_DEFINITIONS
+from statistics_manager_service.core.definitions.carbon import CARBON_DEFINITIONS
 from statistics_manager_service.core.definitions.definition import Definition, Family
 from statistics_manager_service.core.definitions.insight import INSIGHT_DEFINITIONS
 from statistics_manager_service.core.definitions.money import COST_DEFINITIONS
@@ -21,6 +22,7 @@ DEFINITIONS: Final[dict[str, Definition]] = {
         *BALANCE_DEFINITIONS,
         *ATTRIBUTION_DEFINITIONS,
         *BATTERY_DEFINITIONS,
+        *CARBON_DEFINITIONS,
         *COST_DEFINITIONS,
         *INSIGHT_DEFINITIONS,
     )

@@ -1,7 +1,8 @@
 """Intensities by the quarter-hour for accounts: laid out by the fall-back, and remembered until an intensity changes.
 
-Whoever explains a figure asks `GridIntensities.grid` for the time of it: the answer tells of each quarter-hour its
-intensity (`told.mg_per_kwh`) and the step that told it (`told.step`), and `Grid.account` what these are, with sources.
+Whoever explains a figure asks `GridIntensities.wanted`, `chosen` and `told` for the time of it, or, in one call,
+`explained` (services/carbon/explained_factors.py): of each quarter-hour its intensity and the step that told it, and
+where these come from.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, 
 from statistics_manager_service.core.zones import offsets_between
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.carbon.carbon import ZONE_PATTERN, time_zone_of
-from statistics_manager_service.services.carbon.carbon_rows import IntensityRows, IntensitySeries
+from statistics_manager_service.services.carbon.carbon_rows import IntensityRows, IntensitySeries, Method
 from statistics_manager_service.services.carbon.shipped_factors import AnnualMeans, annual_means
 from statistics_manager_service.services.column_sources import Way
 from statistics_manager_service.services.ports import Household, State
@@ -48,27 +49,26 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grid:
-    """A grid's average intensity of quarter-hours from first_quarter on, and where it comes from.
+class Chosen:
+    """What an account is made of. One series of average intensities an account: methods are not mixed but where the
+    annual mean has to step in, and the answer says so.
 
     series: of the steps before the annual mean; None where the zone has none that may be used. annual: of the last
-    step; None where the country has none. marginal: the marginal intensity of a series of the same boundary, with its
-    series; None where there is none that knows anything of the time.
+    step; None where the country has none. marginal: the series of marginal intensities of the same boundary; None where
+    the zone has none.
     """
 
     zone: str
-    first_quarter: int
-    told: Told
     series: IntensitySeries | None
     annual: AnnualMeans | None
-    marginal: tuple[IntensitySeries, Told] | None = None
+    marginal: IntensitySeries | None
 
     @property
-    def boundary(self) -> str:
+    def method(self) -> Method:
         """Of the series, or else of the annual means."""
         if self.series is not None:
-            return self.series.boundary
-        return "lifecycle" if self.annual is None else self.annual.method.boundary
+            return Method(self.series.basis, self.series.boundary, self.series.scope)
+        return Method() if self.annual is None else self.annual.method
 
 
 class GridIntensities:
@@ -86,45 +86,48 @@ class GridIntensities:
         if zone is None or not re.fullmatch(ZONE_PATTERN, zone):
             zone = household.country or self._zone
         more = household.more.get
+        source, boundary = way.carbon_source or more("carbon_source"), way.carbon_boundary or more("carbon_boundary")
         is_asked = way.carbon_source is not None or way.carbon_boundary is not None
-        return Wanted(zone, way.carbon_source or more("carbon_source"), way.carbon_boundary or more("carbon_boundary"),
-                      is_asked)  # fmt: skip
+        return Wanted(zone, source, boundary, is_asked)
 
-    def grid(
+    def chosen(
+        self, view: IntensityRows, wanted: Wanted, start_us: int, end_us: int, until_us: int | None = None
+    ) -> Chosen:
+        """Of the series that may be used the first that a source tells of some of start ≤ instant < end; else the first
+        of which the days before tell; else the first.
+
+        until_us: as it was known then. Raises BadInput where a question names a source or a boundary of which the zone
+        has nothing.
+        """
+        every = self._all_series(view, wanted.zone, (0, view.carbon_state()))
+
+        def told_by(series: IntensitySeries) -> Told:
+            return self.told(view, wanted.zone, series, quarter_of(start_us), quarter_after(end_us), until_us)
+
+        found = Chosen(wanted.zone, _first(_allowed(every, wanted), told_by), annual_means(wanted.zone), None)
+        beside = [one for one in every if (one.basis, one.boundary) == (MARGINAL, found.method.boundary)]
+        return replace(found, marginal=_first(beside, told_by))
+
+    def told(
         self,
         view: IntensityRows,
-        wanted: Wanted,
-        start_us: int,
-        end_us: int,
+        zone: str,
+        series: IntensitySeries | None,
+        first_quarter: int,
+        end_quarter: int,
         until_us: int | None = None,
-        *,
-        with_marginal: bool = False,
-        knowing: tuple[int, int] | None = None,
-    ) -> Grid:
-        """The intensity of the quarter-hours that touch start ≤ instant < end, of one series: of those that may be used
-        the first that a source tells of some of the time; else the first of which the days before tell; else the first.
-
-        until_us: as it was known then (not remembered). knowing: the time by which the series is chosen, where it is
-        another. Raises BadInput where a question names a source or boundary that the zone has no series of.
-        """
-        state = (0, view.carbon_state())
-        first, end = quarter_of(start_us), quarter_after(end_us)
-        chosen_us = knowing or (start_us, end_us)
-        place = quarter_of(chosen_us[0]), quarter_after(chosen_us[1])
-        every = self._all_series(view, wanted.zone, state)
-        some = self._allowed(every, wanted)
-        series = self._chosen(some, lambda one: self._told(view, wanted.zone, one, *place, state, until_us))
-        means = annual_means(wanted.zone)
-        told = self._told(view, wanted.zone, series, first, end, state, until_us)
-        found = Grid(wanted.zone, first, told, series, means)
-        if not with_marginal:
-            return found
-        beside = [one for one in every if (one.basis, one.boundary) == (MARGINAL, found.boundary)]
-        best = self._chosen(beside, lambda one: self._told(view, wanted.zone, one, *place, state, until_us))
-        if best is None:
-            return found
-        marginal = self._told(view, wanted.zone, best, first, end, state, until_us)
-        return replace(found, marginal=(best, marginal)) if marginal.any_known else found
+    ) -> Told:
+        """The intensity of the quarter-hours first_quarter … end_quarter − 1 by a series of the zone, or by annual
+        means alone; by one of marginal intensities without annual means, which are of the average. The arrays can't be
+        written to. What was known earlier (until_us) is not remembered."""
+        if until_us is not None:
+            return _laid_out(view, zone, series, first_quarter, end_quarter, until_us)
+        state = (0, view.carbon_state() if series else 0)  # annual means change with the program, not with the store
+        end = max(end_quarter, first_quarter + 1)
+        chunks = range(first_quarter // _CHUNK_QUARTERS, -(-end // _CHUNK_QUARTERS))
+        found = joined([self._chunk(view, zone, series, one, state) for one in chunks])
+        begin = first_quarter - chunks[0] * _CHUNK_QUARTERS
+        return found.slice(begin, begin + end_quarter - first_quarter)
 
     def _all_series(self, view: IntensityRows, zone: str, state: State) -> list[IntensitySeries]:
         """The series of a zone, the configured source's first, then the oldest."""
@@ -134,51 +137,8 @@ class GridIntensities:
             self._series.put(zone, state, found, _SERIES_BYTES * len(found))
         return found
 
-    def _allowed(self, every: Sequence[IntensitySeries], wanted: Wanted) -> list[IntensitySeries]:
-        some = [one for one in every if one.basis == AVERAGE]
-        found = [one for one in some if wanted.source in (None, one.source) and wanted.boundary in (None, one.boundary)]
-        if found or not wanted.is_asked:
-            return found
-        means = annual_means(wanted.zone)
-        if wanted.source is None and means is not None and means.method.boundary == wanted.boundary:
-            return []  # the annual means are of it
-        there = ", ".join(f"{one.source} ({one.boundary})" for one in some) or "none"
-        what = " ".join(filter(None, (wanted.source, wanted.boundary)))
-        where = "carbon_boundary" if wanted.source is None else "carbon_source"
-        why = f"there is no series of average intensities {what} of the zone {wanted.zone}; there are {there}"
-        raise BadInput.of([Fault(where, why)])
-
-    @staticmethod
-    def _chosen(some: Sequence[IntensitySeries], told_by: Callable[[IntensitySeries], Told]) -> IntensitySeries | None:
-        if len(some) <= 1:  # there is nothing to choose
-            return next(iter(some), None)
-        told = [(one, told_by(one)) for one in some]
-        for one, found in told:
-            if found.any_from_source:
-                return one
-        return next((one for one, found in told if found.any_by_series), some[0])
-
-    def _told(
-        self,
-        view: IntensityRows,
-        zone: str,
-        series: IntensitySeries | None,
-        first: int,
-        end: int,
-        state: State,
-        until_us: int | None,
-    ) -> Told:
-        """What tells of the quarter-hours first … end − 1."""
-        if until_us is not None:
-            return _laid_out(view, zone, series, first, end, until_us)
-        chunks = range(first // _CHUNK_QUARTERS, -(-end // _CHUNK_QUARTERS))
-        found = joined([self._chunk(view, zone, series, one, state) for one in chunks])
-        begin = first - chunks[0] * _CHUNK_QUARTERS
-        return found.slice(begin, begin + end - first)
-
     def _chunk(self, view: IntensityRows, zone: str, series: IntensitySeries | None, chunk: int, state: State) -> Told:
-        # annual means alone change with the program, not with the store
-        key, state = ((series.series_no if series else zone), chunk), state if series else (0, 0)
+        key = (series.series_no if series else zone, chunk)
         found = self._chunks.get(key, state)
         if found is None:
             first = chunk * _CHUNK_QUARTERS
@@ -186,6 +146,32 @@ class GridIntensities:
             found.mg_per_kwh.flags.writeable = found.step.flags.writeable = False
             self._chunks.put(key, state, found, found.mg_per_kwh.nbytes + found.step.nbytes)
         return found
+
+
+def _allowed(every: Sequence[IntensitySeries], wanted: Wanted) -> list[IntensitySeries]:
+    """The series that an account may be made of. Raises BadInput."""
+    some = [one for one in every if one.basis == AVERAGE]
+    found = [one for one in some if wanted.source in (None, one.source) and wanted.boundary in (None, one.boundary)]
+    if found or not wanted.is_asked:
+        return found
+    means = annual_means(wanted.zone)
+    if wanted.source is None and means is not None and means.method.boundary == wanted.boundary:
+        return []  # the annual means are of it
+    there = ", ".join(f"{one.source} ({one.boundary})" for one in some) or "none"
+    what = ", ".join(filter(None, (wanted.source, wanted.boundary)))
+    where = "carbon_boundary" if wanted.source is None else "carbon_source"
+    why = f"the zone {wanted.zone} has no series of average intensities of {what}; there are: {there}"
+    raise BadInput.of([Fault(where, why)])
+
+
+def _first(some: Sequence[IntensitySeries], told_by: Callable[[IntensitySeries], Told]) -> IntensitySeries | None:
+    if len(some) <= 1:  # there is nothing to choose
+        return next(iter(some), None)
+    told = [(one, told_by(one)) for one in some]
+    for one, found in told:
+        if found.any_from_source:
+            return one
+    return next((one for one, found in told if found.any_by_series), some[0])
 
 
 def _laid_out(
