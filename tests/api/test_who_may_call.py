@@ -131,6 +131,7 @@ ROUTES: dict[str, Route] = {
     f"PATCH {BASE}/households/{{household}}": Route(SETTINGS, body={"country": "PT"}),
     f"DELETE {BASE}/households/{{household}}": Route(SERVICE, status=204),
     f"GET {BASE}/households/{{household}}/statistics": Route(READ, ASKED),
+    f"GET {BASE}/households/{{household}}/energy-flows": Route(READ, {"start": START, "end": END}),
     f"GET {BASE}/households/{{household}}/last": Route(READ),
     f"GET {BASE}/households/{{household}}/forecast": Route(READ, {"start": START, "end": END}),
     f"GET {BASE}/households/{{household}}/forecast-accuracy": Route(READ),
@@ -163,6 +164,12 @@ ROUTES: dict[str, Route] = {
     f"PUT {BASE}/tariffs/{{tariff}}": Route(SERVICE, body=TARIFF),
     f"GET {BASE}/tariff-schema": Route(READ),
     f"GET {BASE}/households/{{household}}/cost": Route(READ),
+    f"GET {BASE}/households/{{household}}/load": Route(READ, {"start": START, "end": END}),
+    f"GET {BASE}/households/{{household}}/heatmap": Route(
+        READ, {"measure": "energy_import", "start": START, "end": END}
+    ),
+    f"GET {BASE}/households/{{household}}/voltage-quality": Route(READ, {"start": START, "end": END}),
+    f"GET {BASE}/households/{{household}}/degree-days": Route(READ, {"start": START, "end": END}),
     f"GET {BASE}/households/{{household}}/statement": Route(READ, {"start": START, "end": END}),
     f"POST {BASE}/households/{{household}}/compare-tariffs": Route(READ, body=COMPARED),
     f"POST {BASE}/households/{{household}}/reconcile": Route(READ, body=INVOICE),
