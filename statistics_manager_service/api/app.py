@@ -15,9 +15,12 @@ from statistics_manager_service import __version__
 from statistics_manager_service.api import (
     carbon,
     comparing,
+    data_quality,
+    energy_flows,
     exporting,
     flexihome,
     forecasts,
+    goals,
     health,
     households,
     insight,
@@ -26,6 +29,7 @@ from statistics_manager_service.api import (
     producers,
     readings,
     reconciling,
+    records,
     statements,
     statistics,
     tariffs,
@@ -83,6 +87,10 @@ def create_app(services: AppServices) -> Service:
     app.state.services = services
     for router in (
         statistics.router,
+        energy_flows.router,
+        records.router,
+        goals.router,
+        data_quality.router,
         statements.router,
         live_costs.router,
         insight.router,

@@ -59,8 +59,8 @@ _READINGS = pa.schema(
 async def export_household(
     request: Request, household: str, who: Annotated[Caller, Depends(caller)]
 ) -> StreamingResponse:
-    """Settings, meters, meter events, device tokens (without their secrets), all contracts that it has had, readings
-    with their verdicts, the values that corrections have replaced, and all forecasts.
+    """Settings, meters, meter events, device tokens (without their secrets), all contracts and goals that it has had,
+    readings with their verdicts, the values that corrections have replaced, and all forecasts.
 
     Each Parquet file of readings has the form that `POST /readings` takes. A device's token can't have it.
     """
@@ -110,6 +110,7 @@ def _documents(export: Export) -> dict[str, Any]:
         "contracts.json": [
             {"told_at": label(one.told_us), "contracts": list(one.contracts)} for one in export.contracts()
         ],
+        "goals.json": [{"told_at": label(one.told_us), "goals": list(one.goals)} for one in export.goals()],
     }
 
 

@@ -41,10 +41,14 @@ from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.services.events.working import Duty, Workers
 from statistics_manager_service.services.forecasts.forecasting import Forecasts
 from statistics_manager_service.services.households import Households
+from statistics_manager_service.services.insight.data_quality import DataQuality
 from statistics_manager_service.services.insight.degree_days import DegreeDaysOfHomes
+from statistics_manager_service.services.insight.goal_progress import GoalsInTime
+from statistics_manager_service.services.insight.goals import Goals
 from statistics_manager_service.services.insight.heat_maps import HeatMaps
 from statistics_manager_service.services.insight.insights import Insights
 from statistics_manager_service.services.insight.loads import Loads
+from statistics_manager_service.services.insight.records import Records
 from statistics_manager_service.services.insight.voltages import Voltages
 from statistics_manager_service.services.money.bills import Bills
 from statistics_manager_service.services.money.comparing import Comparing
@@ -172,6 +176,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
     sheets, books = BalanceSheets(), BatteryBooks()
     sources = column_sources(bills, grid_intensities(settings), sheets, books)
     asking = Asking(store, now_us, sources, settings.max_households_per_query, settings.kept_answers_bytes)
+    live_costs = LiveCosts(store, bills, statements, Projecting(columns), now_us)
     return AppServices(
         settings=settings,
         store=store,
@@ -182,7 +187,11 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         asking=asking,
         energy_flows=EnergyFlowsOfHomes(store, sources, sheets, books),
         statements=statements,
-        live_costs=LiveCosts(store, bills, statements, Projecting(columns), now_us),
+        live_costs=live_costs,
+        records=Records(asking),
+        goals=Goals(store, now_us),
+        goals_in_time=GoalsInTime(store, asking, live_costs, now_us),
+        data_quality=DataQuality(store, now_us),
         reconciling=Reconciling(store, bills, statements),
         comparing=Comparing(store, bills, tariffs, now_us),
         loads=Loads(store),

@@ -10,12 +10,17 @@ from statistics_manager_service.core.readings import Decoded, RefusedLine, WireR
 from statistics_manager_service.services.accounts.accounts import Accounts
 from statistics_manager_service.services.accounts.tokens import Tokens
 from statistics_manager_service.services.asking import Asking
+from statistics_manager_service.services.balance.energy_flows import EnergyFlowsOfHomes
 from statistics_manager_service.services.carbon.carbon import CarbonForecasts
 from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.services.households import Households
+from statistics_manager_service.services.insight.data_quality import DataQuality
 from statistics_manager_service.services.insight.degree_days import DegreeDaysOfHomes
+from statistics_manager_service.services.insight.goal_progress import GoalsInTime
+from statistics_manager_service.services.insight.goals import Goals
 from statistics_manager_service.services.insight.heat_maps import HeatMaps
 from statistics_manager_service.services.insight.loads import Loads
+from statistics_manager_service.services.insight.records import Records
 from statistics_manager_service.services.insight.voltages import Voltages
 from statistics_manager_service.services.money.comparing import Comparing
 from statistics_manager_service.services.money.live_costs import LiveCosts
@@ -63,6 +68,11 @@ class AppServices:
     tokens: Tokens
     recorder: Recorder
     asking: Asking
+    records: Records
+    goals: Goals
+    goals_in_time: GoalsInTime
+    data_quality: DataQuality
+    energy_flows: EnergyFlowsOfHomes
     producers: Producers
     accounts: Accounts
     carbon: CarbonForecasts

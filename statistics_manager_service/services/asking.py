@@ -13,13 +13,14 @@ import numpy as np
 from statistics_manager_service.core.blocks import unpack_blocks
 from statistics_manager_service.core.civil import Calendar, GroupBy, calendar, check_zone, parse_moment
 from statistics_manager_service.core.correction import FEW, RUN_LIMIT_US, Verdict
-from statistics_manager_service.core.definitions import DEFINITIONS
+from statistics_manager_service.core.definitions import DEFINITIONS, Family
 from statistics_manager_service.core.earlier import Compare, earlier
 from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.core.quantities import QUANTITIES, Kind, is_of_phase
 from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.carbon.carbon_rows import BOUNDARIES, SOURCE_PATTERN
+from statistics_manager_service.services.carbon.summing import refuse_several_methods, summed_account
 from statistics_manager_service.services.column_sources import ColumnSource, Way
 from statistics_manager_service.services.homes import Home, Homes, known_household, known_state
 from statistics_manager_service.services.insight.compared import Comparison, MakeColumns, comparisons
@@ -38,6 +39,8 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 GROUPINGS = tuple(one.value for one in GroupBy if one is not GroupBy.WINDOWS)
 
 
+#: Whole milliwatt-hours, whole nanograms.
+_KWH_DECIMALS, _GRAM_DECIMALS = 6, 9
 END_NOT_AFTER_START = Fault("end", "the end is not after the start")
 Read = TypeVar("Read")
 
@@ -486,19 +489,28 @@ def _sums(homes: Sequence[Sequence[Column]]) -> list[Column]:
     found = []
     for columns in zip(*homes, strict=True):
         column = columns[0]
+        refuse_several_methods(columns)
+        shares, more, shared = summed_account(columns)
+        decimals = _GRAM_DECIMALS if DEFINITIONS[column.measure].family is Family.CARBON else _KWH_DECIMALS
         summed = Column(
             column.measure,
             column.meter,
             column.unit,
-            _sum_known(np.array([one.value for one in columns])),
+            _sum_known(np.array([one.value for one in columns]), decimals),
             np.mean([one.coverage for one in columns], axis=0),
             np.mean([one.estimated for one in columns], axis=0),
-            float(_sum_known(np.array([[one.total] for one in columns]))[0]),
+            float(_sum_known(np.array([[one.total] for one in columns]), decimals)[0]),
             tuple(lack for one in columns for lack in one.lacks),
+            shares,
+            more,
+            shared,
         )
-        if summed.lacks:  # what one of them lacks, the sum lacks
-            summed.value[[lack.bucket for lack in summed.lacks]] = np.nan
-            summed.total = np.nan
+        for one in columns:  # of what one of them lacks so that it has no value, the sum has none
+            for lack in one.lacks:
+                if np.isnan(one.value[lack.bucket]):
+                    summed.value[lack.bucket] = np.nan
+            if one.lacks and np.isnan(one.total):
+                summed.total = np.nan
         found.append(summed)
     return found
 
@@ -511,9 +523,9 @@ def _sum_of_comparisons(some: Sequence[Comparison]) -> Comparison | None:
     return Comparison(some[0].earlier, before, now, then, {}, {})
 
 
-def _sum_known(values: Float64) -> Float64:
+def _sum_known(values: Float64, decimals: int) -> Float64:
     """The sum along the first axis of what is known, rounded to the unit of account; NaN where nothing is."""
-    total = np.round(np.nansum(values, axis=0), 6)
+    total = np.round(np.nansum(values, axis=0), decimals)
     return np.where(np.isnan(values).all(axis=0), np.nan, total)
 
 

@@ -11,6 +11,7 @@ from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.services.forecasts.forecast_rows import ForecastRow
 from statistics_manager_service.services.forecasts.forecasting import MEASURE
 from statistics_manager_service.services.homes import known_household
+from statistics_manager_service.services.insight.goal_rows import GoalsRow
 from statistics_manager_service.services.ports import (
     Channel,
     DeviceToken,
@@ -54,6 +55,10 @@ class Export:
     def contracts(self) -> list[ContractsRow]:
         """All contracts that it has had, each time as they were put, the newest last."""
         return self.view.contract_revisions(self.household.household_no)
+
+    def goals(self) -> list[GoalsRow]:
+        """All goals that it has had, each time as they were put, the newest last."""
+        return self.view.goal_revisions(self.household.household_no)
 
     def revisions(self, channel: Channel) -> list[Revision]:
         """The values that corrections have replaced."""
