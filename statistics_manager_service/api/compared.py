@@ -51,6 +51,9 @@ def _compared(comparison: Comparison, i: int) -> dict[str, Any]:
         "coverage": column.coverage,
         "estimated": column.estimated,
         "total": column.total,
+        **({"lacks": [lack._asdict() for lack in column.lacks]} if column.lacks else {}),
+        **({"shares": dict(column.shares)} if column.shares else {}),
+        **column.more,
         "matched": _matched_json(comparison.matched(i)),
     }
 

@@ -40,9 +40,14 @@ _DIVISORS: Final = {
     "self_sufficiency_rate": "energy_consumption",
     "export_share": "energy_production",
     "price_import": "energy_import",
+    "emissions_per_kwh": "energy_consumption",
 }
-_MEANS: Final = frozenset({"price_marginal"})
-_GREATEST: Final = frozenset({"peak_demand"})
+_MEANS: Final = frozenset({"price_marginal", "carbon_intensity"})
+_GREATEST: Final = frozenset({"peak_demand", "contracted_power_utilisation"})
+#: Of one home those of several days add up, of several homes they don't.
+_SUMS: Final = frozenset(
+    {"battery_cycles", "time_above_contracted_power", "heating_degree_days", "cooling_degree_days"}
+)
 
 
 def combination_of(measure: str) -> Combination:
@@ -56,7 +61,7 @@ def combination_of(measure: str) -> Combination:
         return Combination(How.GREATEST)
     if definition.family is Family.QUANTITY and QUANTITIES[measure].dimension is not Dimension.ENERGY:
         return Combination(How.MEAN)  # powers of several meters add up, those of several days do not
-    return Combination(How.SUM if definition.adds_up else How.NOT)
+    return Combination(How.SUM if definition.adds_up or measure in _SUMS else How.NOT)
 
 
 def combined(how: How, value: Float64, weight: Float64) -> float:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from statistics_manager_service.core.civil import GroupBy, calendar, civil_label, parse_moment
 from statistics_manager_service.core.combining import How, combination_of, combined
+from statistics_manager_service.core.definitions import DEFINITIONS
 from statistics_manager_service.core.earlier import Compare, Earlier, earlier
 from statistics_manager_service.errors import BadInput
 
@@ -196,3 +197,15 @@ def test_nothing_comes_of_nothing() -> None:
     empty = np.zeros(0)
     assert all(np.isnan(combined(how, empty, empty)) for how in How)
     assert np.isnan(combined(How.MEAN, np.array([5.0]), np.array([0.0])))
+
+
+@pytest.mark.parametrize("measure", DEFINITIONS)
+def test_a_ratio_is_weighed_by_a_measure_that_there_is_and_that_adds_up(measure: str) -> None:
+    how, weight = combination_of(measure)
+    assert (how is How.RATIO) == (weight is not None)
+    assert weight is None or DEFINITIONS[weight].adds_up
+    assert (
+        how is not How.SUM
+        or DEFINITIONS[measure].unit not in ("1", "W", "currency/kWh", "gCO2eq/kWh")
+        or (measure == "battery_cycles")
+    )

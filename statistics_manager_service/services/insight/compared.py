@@ -151,8 +151,9 @@ def _unknown(column: Column, size: int) -> Column:
 
 
 def _beside(column: Column, place: Int64) -> Column:
-    """A column of the earlier time over the buckets of the answer."""
+    """A column of the earlier time over the buckets of the answer, with all that is told of it."""
     there = place >= 0
+    beside = dict(zip(place[there].tolist(), np.flatnonzero(there).tolist(), strict=True))
     return Column(
         column.measure,
         column.meter,
@@ -161,4 +162,7 @@ def _beside(column: Column, place: Int64) -> Column:
         np.where(there, column.coverage[place], 0.0),
         np.where(there, column.estimated[place], 0.0),
         column.total,
+        tuple(one._replace(bucket=beside[one.bucket]) for one in column.lacks if one.bucket in beside),
+        {name: np.where(there, share[place], 0.0) for name, share in column.shares.items()},
+        column.more,
     )
