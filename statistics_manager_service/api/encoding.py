@@ -23,6 +23,7 @@ from statistics_manager_service.api.compared import (
     compared_labels,
     with_compared,
 )
+from statistics_manager_service.api.told import told_columns
 from statistics_manager_service.core.civil import bucket_json
 from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.readings import Float64, Int64
@@ -117,6 +118,8 @@ def _series(columns: Iterable[Column]) -> list[dict[str, Any]]:
             "estimated": _shares(one.estimated),
             "total": one.total,
             **({"lacks": [lack._asdict() for lack in one.lacks]} if one.lacks else {}),
+            **({"shares": {name: _shares(share) for name, share in one.shares.items()}} if one.shares else {}),
+            **one.more,
         }
         for one in columns
     ]
@@ -166,23 +169,25 @@ def many_json(answers: Sequence[Statistics]) -> bytes:
 
 
 def _columns(answers: Sequence[Statistics], many: bool) -> dict[str, Any]:
-    """The answer as a wide table: a row a bucket (of a household), three columns a measure."""
+    """The answer as a wide table: a row a bucket (of a household), three columns a measure; of emissions also the share
+    of each step that told them, and of which intensities they are."""
     out: dict[str, Any] = {}
     if many:
         out["household"] = [one.household for one in answers for _ in range(len(one.calendar.edges_us) - 1)]
     out["start"] = np.concatenate([one.calendar.edges_us[:-1] for one in answers])
     out["end"] = np.concatenate([one.calendar.edges_us[1:] for one in answers])
     for i, column in enumerate(answers[0].columns):
-        name = f"{column.measure}_{column.unit}" if column.unit.isalpha() else column.measure
+        name = f"{column.measure}_{column.unit}" if column.unit.isidentifier() else column.measure
         out[name] = np.concatenate([one.columns[i].value for one in answers])
         out[f"{column.measure}_coverage"] = np.concatenate([one.columns[i].coverage for one in answers])
         out[f"{column.measure}_estimated"] = np.concatenate([one.columns[i].estimated for one in answers])
+        out |= told_columns([one.columns[i] for one in answers])
     return out | compared_columns(answers)
 
 
 def _table(answers: Sequence[Statistics], many: bool) -> pa.Table:
     zone = answers[0].timezone
-    columns = {}
+    columns: dict[str, Any] = {}
     for name, column in _columns(answers, many).items():
         if name in ("start", "end"):
             columns[name] = pa.array(column, pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us", tz=zone))
@@ -190,8 +195,8 @@ def _table(answers: Sequence[Statistics], many: bool) -> pa.Table:
             at_us, absent = compared_edges_us(answers, name)
             instants = pa.array(at_us, pa.timestamp("us", tz="UTC"), mask=absent)
             columns[name] = instants.cast(pa.timestamp("us", tz=zone))
-        elif name == "household":
-            columns[name] = pa.array(column)
+        elif isinstance(column, list):
+            columns[name] = pa.array(column, pa.string())
         else:
             columns[name] = pa.array(column, from_pandas=True)  # NaN is null
     return pa.table(columns)
@@ -201,7 +206,7 @@ def _labelled(answers: Sequence[Statistics], many: bool) -> dict[str, list[Any]]
     """The wide table with civil labels and None for unknown."""
     out: dict[str, list[Any]] = {}
     for name, column in _columns(answers, many).items():
-        if name == "household":
+        if isinstance(column, list):
             out[name] = column
         elif name in ("start", "end"):
             ends = slice(None, -1) if name == "start" else slice(1, None)
