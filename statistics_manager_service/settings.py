@@ -116,20 +116,35 @@ class Settings(BaseSettings):
         description="Ask for the forecasts of today and tomorrow by itself; `false` where a scheduler runs "
         "`statistics-manager job forecasts`, as for a fleet.",
     )
-    carbon_source: Literal["none", "sentinel", "electricity_maps", "neso"] | None = Field(
+    carbon_source: Literal["none", "sentinel", "electricity_maps", "neso", "entsoe"] | None = Field(
         None,
-        description="Where forecasts of the grid's carbon intensity are fetched from: `sentinel`, `electricity_maps`, "
-        "`neso` or `none`; unless told it is `sentinel` where `HOST_SENTINEL` is set.",
+        description="Where the grid's carbon intensity is fetched from: `sentinel`, `electricity_maps`, `neso`, "
+        "`entsoe` or `none`; unless told it is `sentinel` where `HOST_SENTINEL` is set.",
+    )
+    carbon_boundary: Literal["lifecycle", "direct"] = Field(
+        "lifecycle",
+        description="Which emissions are asked of Electricity Maps, or worked out of ENTSO-E's generation: "
+        "`lifecycle`, or `direct`, those of the stack.",
+    )
+    carbon_history: bool = Field(
+        True,
+        description="Keep yesterday and today of the carbon source up to date; `false` where `statistics-manager "
+        "carbon fetch` does.",
     )
     carbon_zone: str = Field(
         "PT", pattern=r"^[A-Z]{2}[A-Z0-9-]{0,30}$", description="Zone that is asked for if none is told."
     )
-    carbon_ttl_s: float = Field(3600, ge=0, description="Seconds after which a forecast is asked for again.")
+    carbon_ttl_s: float = Field(
+        3600, ge=0, description="Seconds after which a forecast, or the history, is asked for again."
+    )
     carbon_timeout_s: float = Field(10, gt=0, le=120, description="Seconds that the carbon source may take.")
     host_sentinel: str | None = Field(None, description="Base URL of the sentinel API.")
     sentinel_token: SecretStr | None = Field(None, description="Its token, if it needs one.")
     electricity_maps_url: str = Field("https://api.electricitymap.org", description="Base URL of Electricity Maps.")
     electricity_maps_token: SecretStr | None = Field(None, description="Its token.")
+    electricity_maps_horizon_h: Literal[6, 24, 48, 72] | None = Field(
+        None, description="Hours that its forecasts are to reach ahead; unless told, what the plan has."
+    )
     neso_url: str = Field("https://api.carbonintensity.org.uk", description="Base URL of NESO's carbon intensity API.")
     octopus_url: str = Field("https://api.octopus.energy", description="Base URL of Octopus Energy's API.")
     omie_url: str = Field("https://www.omie.es", description="Base URL of OMIE, the Iberian market.")

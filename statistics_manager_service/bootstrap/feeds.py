@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.feeds.account_manager import AccountManager
 from statistics_manager_service.feeds.electricity_maps import ElectricityMaps
+from statistics_manager_service.feeds.entsoe_generation import EntsoeMix
 from statistics_manager_service.feeds.forecast_service import ForecastService
 from statistics_manager_service.feeds.influxdb import InfluxDb
 from statistics_manager_service.feeds.neso import Neso
@@ -77,22 +80,45 @@ def puller_of(settings: Settings, store: Store, recorder: Recorder, now_us: Call
     return Puller(store, recorder, influxdb(settings), now_us)
 
 
+#: The sources of carbon intensities, by the names of their series.
+CARBON_SOURCES = ("electricity_maps", "entsoe", "neso", "sentinel")
+
+
 def carbon_source(settings: Settings) -> IntensitySource | None:
     """Where carbon intensities are fetched from, if anywhere. Raises StatisticsError where a setting of it lacks."""
-    chosen, host, timeout_s = settings.carbon_source, settings.host_sentinel, settings.carbon_timeout_s
-    if chosen == "electricity_maps":
-        token = settings.electricity_maps_token
-        if token is None or not token.get_secret_value():
-            raise StatisticsError("CARBON_SOURCE is electricity_maps: set ELECTRICITY_MAPS_TOKEN, too")
-        headers = {"auth-token": token.get_secret_value()}
-        name, url = "Electricity Maps", settings.electricity_maps_url
-        return ElectricityMaps(upstream(name, "ELECTRICITY_MAPS_URL", url, timeout_s, headers=headers))
-    if chosen == "neso":
+    chosen = settings.carbon_source or ("sentinel" if settings.host_sentinel else "none")
+    return None if chosen == "none" else carbon_source_of(chosen, settings)
+
+
+def carbon_source_of(name: str, settings: Settings) -> IntensitySource:
+    """A source of CARBON_SOURCES. Raises StatisticsError where a setting of it lacks."""
+    host, timeout_s = settings.host_sentinel, settings.carbon_timeout_s
+    if name == "electricity_maps":
+        headers = {"auth-token": _token(settings.electricity_maps_token, name, "ELECTRICITY_MAPS_TOKEN")}
+        url = settings.electricity_maps_url
+        service = upstream("Electricity Maps", "ELECTRICITY_MAPS_URL", url, timeout_s, headers=headers)
+        return ElectricityMaps(service, settings.carbon_boundary, settings.electricity_maps_horizon_h)
+    if name == "neso":
         return Neso(upstream("NESO", "NESO_URL", settings.neso_url, timeout_s))
-    if host and chosen in (None, "sentinel"):
-        token = settings.sentinel_token
-        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token and token.get_secret_value() else {}
-        return Sentinel(upstream("the sentinel API", "HOST_SENTINEL", host, timeout_s, headers=headers), host)
-    if chosen == "sentinel":
-        raise StatisticsError("CARBON_SOURCE is sentinel: set HOST_SENTINEL, too")
-    return None
+    if name == "entsoe":
+        token = _token(settings.entsoe_token, name, "ENTSOE_TOKEN")
+        service = upstream("ENTSO-E", "ENTSOE_URL", settings.entsoe_url, timeout_s)
+        return EntsoeMix(service, without_slash(settings.entsoe_url), token, settings.carbon_boundary)
+    if not host:
+        raise StatisticsError("the source of carbon intensity is sentinel: set HOST_SENTINEL, too")
+    secret = settings.sentinel_token and settings.sentinel_token.get_secret_value()
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    return Sentinel(upstream("the sentinel API", "HOST_SENTINEL", host, timeout_s, headers=headers), host)
+
+
+def without_slash(url: str) -> str:
+    """A URL to be asked as it is: the client would end its path with a slash, at which there may be nothing."""
+    return urlsplit(url)._replace(query="", fragment="").geturl()
+
+
+def _token(told: SecretStr | None, source: str, setting: str) -> str:
+    """Raises StatisticsError where there is none."""
+    token = told.get_secret_value() if told else ""
+    if not token:
+        raise StatisticsError(f"the source of carbon intensity is {source}: set {setting}, too")
+    return token

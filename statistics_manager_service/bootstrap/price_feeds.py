@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from statistics_manager_service.bootstrap.feeds import upstream
+from statistics_manager_service.bootstrap.feeds import upstream, without_slash
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.feeds.entsoe import Entsoe
 from statistics_manager_service.feeds.esios import PVPC, SURPLUS, Esios
@@ -35,10 +33,7 @@ def entsoe(settings: Settings) -> Entsoe:
             "Transparency Platform)"
         )
     service = upstream("ENTSO-E", "ENTSOE_URL", settings.entsoe_url, settings.price_timeout_s)
-    # the client would end the path with a slash, at which the platform has nothing
-    return Entsoe(
-        service, urlsplit(settings.entsoe_url)._replace(query="", fragment="").geturl(), token.get_secret_value()
-    )
+    return Entsoe(service, without_slash(settings.entsoe_url), token.get_secret_value())
 
 
 def esios(settings: Settings) -> Esios:

@@ -1,4 +1,4 @@
-"""Bidding zones of the European market and their Energy Identification Codes (EIC).
+"""Bidding zones of the European market, and countries of several, and their Energy Identification Codes (EIC).
 
 Names as in common use with ENTSO-E's platform. Source: ENTSO-E, EIC approved codes, type Y
 (https://www.entsoe.eu/data/energy-identification-codes-eic/eic-approved-codes/), compared with `mappings.Area` of
@@ -7,6 +7,7 @@ entsoe-py 0.8.1 on 2026-11-25. The last character of a code checks the others, w
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 BIDDING_ZONES: Final = {
@@ -56,3 +57,21 @@ BIDDING_ZONES: Final = {
     "SI": "10YSI-ELES-----O",
     "SK": "10YSK-SEPS-----K",
 }
+
+#: Countries that are several bidding zones, or share one with others: of these generation is told, but no price.
+COUNTRY_AREAS: Final = {
+    "DE": "10Y1001A1001A83F",
+    "DK": "10Y1001A1001A65H",
+    "IE": BIDDING_ZONES["IE_SEM"],  # the whole island
+    "IT": "10YIT-GRTN-----B",
+    "NO": "10YNO-0--------C",
+    "SE": "10YSE-1--------K",
+}
+_NUMBERED: Final = re.compile(r"([A-Z]{2})-\1(\d)", re.ASCII)
+
+
+def area_of(zone: str) -> str | None:
+    """The code of a zone of carbon intensity, None where there is none: a country (DE), a bidding zone with a hyphen in
+    place of the line (IT-NORD, DK-1), or as Electricity Maps writes it (DK-DK1)."""
+    name = _NUMBERED.sub(r"\1_\2", zone).replace("-", "_")
+    return COUNTRY_AREAS.get(name) or BIDDING_ZONES.get(name)

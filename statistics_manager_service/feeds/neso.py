@@ -1,26 +1,33 @@
 """NESO's carbon intensity of Great Britain: average of the mix, of the stack alone (direct), half-hour by half-hour.
 
-GET /intensity/{from}/fw48h answers `{data: [{from, to, intensity: {forecast, actual, index}}]}`, times as
-2026-10-18T02:00Z; `actual` is null for what is to come. When a forecast was made is not told.
+GET /intensity/{from}/fw48h, and /intensity/{from}/{to} of at most 14 days, answer `{data: [{from, to, intensity:
+{forecast, actual, index}}]}`, times as 2026-10-18T02:00Z; `actual` is null for what is to come. Of a region,
+/regional/intensity/{from}/…/regionid/{id} answers the same inside of `{data: {regionid, …, data: […]}}`, without
+`actual`: a region's values are forecasts for ever. When a forecast was made is not told.
 Source: https://carbon-intensity.github.io/api-definitions/.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Final
 
 from pydantic import BaseModel, Field
 
 from statistics_manager_service.core.carbon import LENGTHS_US, milligrams
 from statistics_manager_service.core.labels import iso_label
-from statistics_manager_service.core.units import US_PER_S
+from statistics_manager_service.core.units import US_PER_DAY, US_PER_S
 from statistics_manager_service.feeds.intensity_values import BeginUs, Number, read
 from statistics_manager_service.feeds.upstream import Upstream, nonsense
 from statistics_manager_service.services.carbon.carbon_rows import FORECAST, MEASURED, Method
-from statistics_manager_service.services.carbon.intensities import ToldIntensity
+from statistics_manager_service.services.carbon.intensities import ToldIntensity, ToldStretch
 
 _GREAT_BRITAIN: Final = "GB"
+#: The 14 regions of the distribution networks, then England, Scotland and Wales.
+_REGION: Final = re.compile(r"GB-([1-9]|1[0-7])", re.ASCII)
 _WITHOUT_SECONDS: Final = len("2026-10-18T02:00")
+_AT_ONCE_US: Final = 14 * US_PER_DAY
 
 
 class _Intensity(BaseModel):
@@ -38,8 +45,17 @@ class _Slots(BaseModel):
     data: list[_Slot]
 
 
+class _Region(BaseModel):
+    regionid: int
+    data: list[_Slot]
+
+
+class _OfRegion(BaseModel):
+    data: _Region
+
+
 class Neso:
-    """Asks NESO. Threads may share it."""
+    """Asks NESO of Great Britain (`GB`) or a region (`GB-13` is London). Threads may share it."""
 
     name: str = "neso"
     method: Method = Method(boundary="direct")
@@ -50,23 +66,47 @@ class Neso:
 
     def serves(self, zone: str) -> bool:
         """Whether it knows a zone."""
-        return zone == _GREAT_BRITAIN
+        return zone == _GREAT_BRITAIN or _REGION.fullmatch(zone) is not None
 
-    def fetch(self, _zone: str, start_us: int, _end_us: int, /) -> list[ToldIntensity]:
+    def fetch(self, zone: str, start_us: int, _end_us: int, /) -> list[ToldIntensity]:
         """What it tells of the two days from the start on. Raises Unavailable, also where the answer is nonsense;
         Declined."""
-        begin = iso_label(start_us)[:_WITHOUT_SECONDS] + "Z"
-        name = self._upstream.name
+        return self._told(zone, f"/intensity/{_label(start_us)}/fw48h")
+
+    def history(self, zone: str, start_us: int, end_us: int, /) -> Iterator[ToldStretch]:
+        """What it tells of a range, two weeks at a time. Raises Unavailable, Declined."""
+        for begin_us in range(start_us, end_us, _AT_ONCE_US):
+            stop_us = min(begin_us + _AT_ONCE_US, end_us)
+            told = self._told(zone, f"/intensity/{_label(begin_us)}/{_label(stop_us)}")
+            # the slot that ends at the beginning may be told, too
+            yield ToldStretch(begin_us, stop_us, [one for one in told if begin_us <= one.start_us < stop_us])
+
+    def _told(self, zone: str, path: str) -> list[ToldIntensity]:
         found = []
-        for one in read(_Slots, self._upstream.get_json(f"/intensity/{begin}/fw48h"), name).data:
-            length = one.end - one.start
+        for one in self._slots(zone, path):
+            length, told = one.end - one.start, one.intensity
             if length not in LENGTHS_US.values():
-                raise nonsense(name, f"a slot of {length // US_PER_S} s; 15, 30 or 60 minutes are read")
-            for kind, value in ((FORECAST, one.intensity.forecast), (MEASURED, one.intensity.actual)):
+                raise nonsense(self._upstream.name, f"a slot of {length // US_PER_S} s; 15, 30 or 60 minutes are read")
+            # where a measurement was lost, 0 has been told of it: no such mix is forecast to emit anything
+            actual = None if told.actual == 0 and told.forecast else told.actual
+            for kind, value in ((FORECAST, told.forecast), (MEASURED, actual)):
                 if value is None:
                     continue
                 try:
                     found.append(ToldIntensity(one.start, length, milligrams(value), kind))
                 except ValueError as error:
-                    raise nonsense(name, str(error)) from error
+                    raise nonsense(self._upstream.name, str(error)) from error
         return found
+
+    def _slots(self, zone: str, path: str) -> list[_Slot]:
+        name, region = self._upstream.name, _REGION.fullmatch(zone)
+        if region is None:
+            return read(_Slots, self._upstream.get_json(path), name).data
+        told = read(_OfRegion, self._upstream.get_json(f"/regional{path}/regionid/{region[1]}"), name).data
+        if told.regionid != int(region[1]):
+            raise nonsense(name, f"it tells of region {told.regionid}, not of {region[1]}")
+        return told.data
+
+
+def _label(at_us: int) -> str:
+    return iso_label(at_us)[:_WITHOUT_SECONDS] + "Z"

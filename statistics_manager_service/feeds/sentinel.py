@@ -7,6 +7,7 @@ is taken for the average of the mix as consumed, over the life cycle.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -14,10 +15,11 @@ from pydantic import BaseModel, Field, field_validator
 
 from statistics_manager_service.core.carbon import grams_of, milligrams
 from statistics_manager_service.core.labels import iso_label
+from statistics_manager_service.core.units import US_PER_DAY
 from statistics_manager_service.feeds.intensity_values import BeginUs, InstantUs, Number, length_us, read
 from statistics_manager_service.feeds.upstream import Upstream, nonsense
 from statistics_manager_service.services.carbon.carbon_rows import FORECAST, Method
-from statistics_manager_service.services.carbon.intensities import ToldIntensity
+from statistics_manager_service.services.carbon.intensities import ToldIntensity, ToldStretch
 
 _PATH: Final = "/data/inesctec/forecast/co2-intensity"
 #: Its numbers of the zones that it knows.
@@ -78,6 +80,13 @@ class Sentinel:
                 return self._told(told)
             url, query = self._next(page.next_url)
         raise nonsense(self._upstream.name, f"more than {_MOST_PAGES} pages")
+
+    def history(self, zone: str, start_us: int, end_us: int, /) -> Iterator[ToldStretch]:
+        """What was forecast of a range, day by day. Raises Unavailable, Declined."""
+        for begin_us in range(start_us, end_us, US_PER_DAY):
+            stop_us = min(begin_us + US_PER_DAY, end_us)
+            told = self.fetch(zone, begin_us, stop_us)
+            yield ToldStretch(begin_us, stop_us, [one for one in told if begin_us <= one.start_us < stop_us])
 
     def _next(self, next_url: str) -> tuple[str, dict[str, Any]]:
         """A page that the one before it names: on the same host, as the token goes with it. Raises Unavailable."""

@@ -14,7 +14,7 @@ from upstream_server import Answer, Request, UpstreamServer
 
 from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import BadInput, Declined, Unavailable
-from statistics_manager_service.feeds.bidding_zones import BIDDING_ZONES
+from statistics_manager_service.feeds.bidding_zones import BIDDING_ZONES, COUNTRY_AREAS
 from statistics_manager_service.feeds.entsoe import Entsoe, decode_a44
 from statistics_manager_service.feeds.upstream import Upstream
 from statistics_manager_service.services.prices.price_rows import ToldPrice
@@ -256,10 +256,9 @@ def test_a_small_document_of_very_many_prices_is_refused() -> None:
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 
 
-@pytest.mark.parametrize("name", BIDDING_ZONES)
-def test_the_code_of_each_zone_has_the_right_check_character(name: str) -> None:
+@pytest.mark.parametrize("eic", {**BIDDING_ZONES, **COUNTRY_AREAS}.values())
+def test_the_code_of_each_zone_has_the_right_check_character(eic: str) -> None:
     # ENTSO-E, "The Energy Identification Coding Scheme (EIC)", annex: weights 16 to 2, modulo 37
-    eic = BIDDING_ZONES[name]
     total = sum(_ALPHABET.index(letter) * (16 - i) for i, letter in enumerate(eic[:15]))
     assert (len(eic), eic[15]) == (16, _ALPHABET[36 - (total - 1) % 37])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -33,7 +33,13 @@ from statistics_manager_service.services.carbon.carbon_rows import (
     Method,
 )
 from statistics_manager_service.services.carbon.fetching import Fetching
-from statistics_manager_service.services.carbon.intensities import Quarters, ToldIntensity, intensity_quarters, keep
+from statistics_manager_service.services.carbon.intensities import (
+    Quarters,
+    ToldIntensity,
+    ToldStretch,
+    intensity_quarters,
+    keep,
+)
 from statistics_manager_service.services.forecasts.forecasting import civil_day
 from statistics_manager_service.services.ports import ReadView, Store
 
@@ -64,6 +70,11 @@ class IntensitySource(Protocol):
 
     def fetch(self, zone: str, start_us: int, end_us: int, /) -> Sequence[ToldIntensity]:
         """What it tells of a range, and maybe of more. Raises Unavailable, Declined."""
+        ...
+
+    def history(self, zone: str, start_us: int, end_us: int, /) -> Iterator[ToldStretch]:
+        """What it tells of a range of the past, stretch by stretch, each asked for when it is wanted. Raises
+        Unavailable, Declined."""
         ...
 
 

@@ -40,6 +40,15 @@ class ToldIntensity(NamedTuple):
     quality: str | None = None
 
 
+class ToldStretch(NamedTuple):
+    """What a source tells of start ≤ instant < end. notes: what was decided while it was read, for people."""
+
+    start_us: int
+    end_us: int
+    values: Sequence[ToldIntensity]
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What became of values: new or changed ones, and those that were known already."""
