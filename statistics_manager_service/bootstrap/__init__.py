@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from statistics_manager_service.api.app import Service
 from statistics_manager_service.api.app import create_app as create_api
 from statistics_manager_service.bootstrap.events import Running
+from statistics_manager_service.bootstrap.explainers import explainers
 from statistics_manager_service.bootstrap.feeds import account_manager, carbon_source, forecast_service
 from statistics_manager_service.errors import StatisticsError
 from statistics_manager_service.ingest.json_body import decode_json
@@ -39,6 +40,7 @@ from statistics_manager_service.services.column_sources import ColumnSource
 from statistics_manager_service.services.events.jobs import Jobs
 from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.services.events.working import Duty, Workers
+from statistics_manager_service.services.explaining.explaining import Explaining
 from statistics_manager_service.services.forecasts.forecasting import Forecasts
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.insight.data_quality import DataQuality
@@ -185,6 +187,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         tokens=tokens,
         recorder=recorder,
         asking=asking,
+        explaining=Explaining(store, asking, explainers(bills, now_us)),
         energy_flows=EnergyFlowsOfHomes(store, sources, sheets, books),
         statements=statements,
         live_costs=live_costs,

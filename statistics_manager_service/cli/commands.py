@@ -13,6 +13,7 @@ from rich.progress import Progress
 from statistics_manager_service import bootstrap
 from statistics_manager_service.cli.demo import demo
 from statistics_manager_service.cli.eventing import events_app
+from statistics_manager_service.cli.explaining import explain
 from statistics_manager_service.cli.importing import import_file
 from statistics_manager_service.cli.jobs import forecast, job_app
 from statistics_manager_service.cli.money import cost, statement
@@ -36,6 +37,7 @@ app.command("openapi")(openapi)
 app.command("forecast")(forecast)
 app.command("cost")(cost)
 app.command("statement")(statement)
+app.command("explain")(explain)
 app.add_typer(job_app, name="job")
 app.add_typer(events_app, name="events")
 app.add_typer(pull_app, name="pull")

@@ -13,6 +13,7 @@ from statistics_manager_service.services.asking import Asking
 from statistics_manager_service.services.balance.energy_flows import EnergyFlowsOfHomes
 from statistics_manager_service.services.carbon.carbon import CarbonForecasts
 from statistics_manager_service.services.events.producing import Producers
+from statistics_manager_service.services.explaining.explaining import Explaining
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.insight.data_quality import DataQuality
 from statistics_manager_service.services.insight.degree_days import DegreeDaysOfHomes
@@ -73,6 +74,7 @@ class AppServices:
     goals_in_time: GoalsInTime
     data_quality: DataQuality
     energy_flows: EnergyFlowsOfHomes
+    explaining: Explaining
     producers: Producers
     accounts: Accounts
     carbon: CarbonForecasts

@@ -27,24 +27,52 @@ IMPORT, EXPORT, FIXED = "import", "export", "fixed"
 
 
 @dataclass(slots=True)
-class _Spread:
-    """An amount of a segment, and its shape: running weights at the edges of the segment's pieces, None: even."""
+class Spread:
+    """An amount of a segment, and its shape: running weights at the edges of the segment's pieces, None: even.
+
+    gross: with its tax, and its part of the percentages that are of it.
+    """
 
     bill: SegmentBill
+    item: Item
     role: str
     gross: Fraction
     running: NDArray[Any] | None
+
+    @property
+    def is_even(self) -> bool:
+        """Whether it is spread evenly over the time of its segment."""
+        return self.running is None or not self.running[-1]
+
+    def shape(self, pieces_us: Int64, edges_us: Int64, until_us: int | None = None) -> tuple[NDArray[Any], int]:
+        """Which part of the amount counts until instants, (n,) integers, and of what whole: microseconds, or weights.
+
+        pieces_us: edges of the plan's pieces. until_us: what is fixed counts until then.
+        """
+        segment = self.bill.segment
+        if self.running is None or self.is_even:
+            until = segment.end_us if until_us is None or self.running is not None else min(until_us, segment.end_us)
+            part = np.clip(edges_us, segment.start_us, max(until, segment.start_us)) - segment.start_us
+            return part, segment.end_us - segment.start_us
+        place = np.searchsorted(pieces_us[segment.first : segment.last + 1], edges_us, side="right") - 1
+        return self.running[np.clip(place, 0, segment.last - segment.first)], int(self.running[-1])
+
+    def at(self, pieces_us: Int64, edges_us: Int64, until_us: int | None = None) -> list[int]:
+        """Its running total at instants, (n,) in 1/PER_CURRENCY of the currency: 0 before its segment, whole behind."""
+        totals = np.zeros(len(edges_us), object)
+        _add(totals, self, pieces_us, edges_us, until_us)
+        return [int(total) for total in totals]
 
 
 class CostCurve:
     """The running totals of a bill: cost of import, revenue of export (positive), fixed cost.
 
-    edges_us: (m+1,) of the plan's pieces.
+    edges_us: (m+1,) of the plan's pieces. spreads: what the totals are made of.
     """
 
     def __init__(self, plan: Plan, bill: Bill) -> None:
-        self._edges_us = plan.edges_us
-        self._spreads: list[_Spread] = []
+        self.edges_us = plan.edges_us
+        self.spreads: list[Spread] = []
         prices = {
             (id(stretch.term), segment.start_us): (found, stretch.first)
             for stretch, found, _ in plan.energy_prices()
@@ -65,35 +93,28 @@ class CostCurve:
                     price = mine[component.id]
                     key = (id(price), component.id)
                     if key not in weights:
-                        weights[key] = price.weights(_energy(price, bill))
+                        weights[key] = price.weights(energy_of(price, bill))
                     part = weights[key][one.segment.first - first : one.segment.last - first]
                     running = _running(part)
-                self._spreads.append(_Spread(one, role, gross[component.id], running))
+                self.spreads.append(Spread(one, item, role, gross[component.id], running))
 
     def at(self, edges_us: Int64, role: str, until_us: int | None = None) -> list[int]:
         """The running total at instants, increasing, (n,) in 1/PER_CURRENCY of the currency. until_us: what is fixed
         counts until then."""
         totals = np.zeros(len(edges_us), object)
-        for one in self._spreads:
+        for one in self.spreads:
             if one.role == role:
-                _add(totals, one, self._edges_us, edges_us, until_us)
+                _add(totals, one, self.edges_us, edges_us, until_us)
         return [int(total) for total in totals]
 
 
-def _add(totals: NDArray[Any], one: _Spread, pieces_us: Int64, edges_us: Int64, until_us: int | None) -> None:
+def _add(totals: NDArray[Any], one: Spread, pieces_us: Int64, edges_us: Int64, until_us: int | None) -> None:
     """Add a spread's running total: 0 before its segment, whole behind it."""
     segment = one.bill.segment
     sign = -1 if one.role == EXPORT else 1
     gross = one.gross * sign * PER_CURRENCY
     numerator, denominator = gross.numerator, gross.denominator
-    if one.running is None or not one.running[-1]:
-        until = segment.end_us if until_us is None or one.running is not None else min(until_us, segment.end_us)
-        part = np.clip(edges_us, segment.start_us, max(until, segment.start_us)) - segment.start_us
-        whole = segment.end_us - segment.start_us
-    else:
-        place = np.searchsorted(pieces_us[segment.first : segment.last + 1], edges_us, side="right") - 1
-        part = one.running[np.clip(place, 0, segment.last - segment.first)]
-        whole = int(one.running[-1])
+    part, whole = one.shape(pieces_us, edges_us, until_us)
     begin, end = np.searchsorted(edges_us, (segment.start_us, segment.end_us), side="left").tolist()
     scale = denominator * whole
     if begin < end:
@@ -111,7 +132,8 @@ def _running(weights: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate((np.zeros(1, weights.dtype), np.cumsum(weights)))
 
 
-def _energy(price: EnergyPrice, bill: Bill) -> Int64:
+def energy_of(price: EnergyPrice, bill: Bill) -> Int64:
+    """The energy that a price is for, as it is billed, (m,) over all pieces of time."""
     component = price.component
     if component.meter is not None:
         return bill.netted.meters[component.meter]
@@ -139,4 +161,4 @@ def differences(running: Sequence[int]) -> NDArray[np.float64]:
     return (values / PER_CURRENCY).astype(np.float64) if len(values) else np.zeros(0)
 
 
-__all__ = ["EXPORT", "FIXED", "IMPORT", "PER_CURRENCY", "CostCurve", "Item", "differences"]
+__all__ = ["EXPORT", "FIXED", "IMPORT", "PER_CURRENCY", "CostCurve", "Item", "Spread", "differences", "energy_of"]

@@ -32,12 +32,12 @@ def marginal_prices(billed: Billed) -> Float64:
                     continue
                 part = slice(segment.first - stretch.first, segment.last - stretch.first)
                 each = price.marginal(mine.segment, bill.netted.import_milliwh)[part]
-                total += each * _factor(mine, id_)
+                total += each * tax_factor(mine, id_)
             out[segment.first : segment.last] = total
     return out
 
 
-def _factor(bill: SegmentBill, id_: str) -> float:
+def tax_factor(bill: SegmentBill, id_: str) -> float:
     """By how much a price before tax becomes what is paid."""
     item = next((one for one in bill.items if one.component.id == id_), None)
     if item is None:
