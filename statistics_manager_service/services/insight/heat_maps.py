@@ -48,7 +48,11 @@ class HeatMap:
 
 def check_measure(text: str) -> None:
     """Raises BadInput for what is not a single measure."""
-    if len(parse_measures(text)) > 1:
+    try:
+        measures = parse_measures(text)
+    except BadInput as error:
+        raise BadInput.of([Fault("measure", fault.why) for fault in error.faults]) from error
+    if len(measures) > 1:
         raise BadInput.of([Fault("measure", "a heat map is of one measure")])
 
 
