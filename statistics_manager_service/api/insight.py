@@ -156,8 +156,9 @@ class DegreeDaysQuery(_TimeQuery):
 
 
 def _answers(description: str, example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    examples = {"a home of which all is known": {"value": example}}
     return {
-        200: {"description": description, "content": {JSON: {"example": example}}},
+        200: {"description": description, "content": {JSON: {"examples": examples}}},
         **refusals(403, 404),
     }
 

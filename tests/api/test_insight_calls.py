@@ -9,6 +9,13 @@ from typing import Any
 import pytest
 from homes import Api, Home, expect_error
 
+from statistics_manager_service.api.insight_examples import (
+    DEGREE_DAYS_EXAMPLE,
+    HEAT_MAP_EXAMPLE,
+    LOAD_EXAMPLE,
+    VOLTAGE_EXAMPLE,
+)
+
 #: 31 March 2024, 00:00 UTC, in seconds.
 START_S = 1_711_843_200
 QUARTER_S = 900
@@ -424,6 +431,26 @@ def test_a_time_that_is_too_long_or_ends_before_it_begins_is_refused(lisbon: Hom
 def test_a_heat_map_is_of_one_measure(lisbon: Home) -> None:
     query = {"start": "2024-03-31", "end": "2024-04-01", "measure": "voltage,current"}
     assert "one measure" in expect_error(lisbon.api.get(f"{lisbon.path}/heatmap", query), 400)["error"]
+
+
+def members(told: Any, path: str = "") -> set[str]:
+    """The paths of all members, places in lists aside."""
+    if isinstance(told, dict):
+        return {f"{path}/{key}" for key in told}.union(*(members(one, f"{path}/{key}") for key, one in told.items()))
+    return set().union(*(members(one, f"{path}/*") for one in told)) if isinstance(told, list) else set()
+
+
+def test_the_examples_of_the_document_have_the_members_of_full_answers(api: Api, lisbon: Home) -> None:
+    home = Home(api)
+    days_of_cold(home)
+    home.post(samples("voltage", "V", [230.0] * 12, 300))
+    for example, answer in (
+        (LOAD_EXAMPLE, told(lisbon, "load")),
+        (HEAT_MAP_EXAMPLE, told(home, "heatmap", measure="energy_import")),
+        (VOLTAGE_EXAMPLE, told(home, "voltage-quality")),
+        (DEGREE_DAYS_EXAMPLE, told(home, "degree-days", end="2024-04-04", hdd_normal=90)),
+    ):
+        assert members(example) == members(answer)
 
 
 @pytest.mark.parametrize("what", CALLS)
