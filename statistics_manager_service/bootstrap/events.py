@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from statistics_manager_service.bootstrap.feeds import account_manager, forecast_service, puller_of
+from statistics_manager_service.bootstrap.feeds import account_manager, carbon_source, forecast_service, puller_of
 from statistics_manager_service.core.units import QUARTER_S, S_PER_HOUR, US_PER_DAY
 from statistics_manager_service.errors import Unavailable
 from statistics_manager_service.events.kafka import STATISTICS_MS, EventConsumer, Link, Sender, Topics
 from statistics_manager_service.events.wire import body_of, message_of
 from statistics_manager_service.services.accounts.account_events import account_handlers
+from statistics_manager_service.services.carbon.histories import CarbonHistories
 from statistics_manager_service.services.events.event_rows import OutboxEvent
 from statistics_manager_service.services.events.events import FORECAST_COMPUTED, GET_REAL_DATA, MOCK_CURVE, Handlers
 from statistics_manager_service.services.events.inbox import Backoff, Inbox
@@ -87,6 +88,16 @@ def daily_forecasts(settings: Settings, store: Store, lease: Lease, now_us: Call
     return Duty("forecasts", DailyForecasts(jobs, lease, now_us).step, QUARTER_S)
 
 
+def carbon_history(settings: Settings, store: Store, holder: str, now_us: Callable[[], int]) -> list[Duty]:
+    """What keeps the carbon intensities of yesterday and today, where they come from somewhere. Raises StatisticsError
+    where a setting of the source lacks."""
+    source = carbon_source(settings)
+    if source is None or not settings.carbon_history:
+        return []
+    kept = CarbonHistories(store, source, settings.carbon_zone, settings.carbon_ttl_s, holder, now_us)
+    return [Duty("carbon", kept.step, kept.rest_s)]
+
+
 def client_settings(settings: Settings, link: Link) -> dict[str, Any]:
     """What producers, consumers and the admin client have in common."""
     found: dict[str, Any] = {
@@ -132,6 +143,7 @@ class Running:
             duties += [*self._relay(InProcess(inbox)), *self._retries(inbox)]
         if settings.forecast_daily:
             duties.append(daily_forecasts(settings, store, self._lease("forecasts"), now_us))
+        duties += carbon_history(settings, store, self._holder, now_us)
         self._workers = Workers(duties, self._finish)
         self.start, self.stop = self._workers.start, self._workers.stop
 

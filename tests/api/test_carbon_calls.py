@@ -228,7 +228,8 @@ def records(value: float) -> dict[str, Any]:
 
 def test_the_sentinel_api_is_asked_and_its_answer_outlives_it(database_url: str, server: UpstreamServer) -> None:
     server.answers(SENTINEL, records(85.25))
-    settings = {"DATABASE_URL": database_url, "HOST_SENTINEL": server.url, "SENTINEL_TOKEN": "secret"}
+    settings = {"DATABASE_URL": database_url, "HOST_SENTINEL": server.url, "CARBON_HISTORY": "false"}
+    settings["SENTINEL_TOKEN"] = "secret"
     with RunningService(settings) as service:
         told = Api(service).get(FORECAST, {"forecast_day": "2024-05-10"}).json()
         assert [one["value"] for one in told] == [85.25] * 24
@@ -242,7 +243,9 @@ def test_the_sentinel_api_is_asked_and_its_answer_outlives_it(database_url: str,
 
 def test_a_source_that_is_down_is_told_with_when_to_try_again(database_url: str, server: UpstreamServer) -> None:
     server.goes_down()
-    with RunningService({"DATABASE_URL": database_url, "HOST_SENTINEL": server.url}) as service:
+    with RunningService(
+        {"DATABASE_URL": database_url, "HOST_SENTINEL": server.url, "CARBON_HISTORY": "false"}
+    ) as service:
         answer = Api(service).get(FORECAST, {"forecast_day": "2024-05-10"})
         told = expect_error(answer, 503, "unavailable")
         assert "sentinel" in told["error"]

@@ -28,6 +28,7 @@ def hems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             "FORECAST_API_URL": forecasts.url,
             "FORECAST_DAILY": "false",
             "HOST_SENTINEL": sentinel.url,
+            "CARBON_HISTORY": "false",
         }
         with RunningService(settings) as service:
             yield Hems(service, ForecastService(forecasts), Sentinel(sentinel), accounts)
