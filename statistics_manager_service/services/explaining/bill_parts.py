@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from statistics_manager_service.core.civil import civil_label
+from statistics_manager_service.core.labels import iso_labels
+from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import MILLIWH_PER_KWH, QUARTER_US
 from statistics_manager_service.services.explaining.figures import (
     MOST_LISTED,
@@ -152,20 +154,19 @@ class BillParts:
         if linear.known is not None:
             known = linear.known[first - stretch.first : last - stretch.first]
         labels = None if linear.label is None else linear.label[first - stretch.first : last - stretch.first]
-        sums: dict[tuple[int, str | None], int] = {}
-        cost = 0
-        rows = zip(units.tolist(), energy.tolist(), known.tolist(), strict=True)
-        for i, (unit, milliwh, is_known) in enumerate(rows):
-            if is_known:
-                key = (unit, None if labels is None else linear.labels[max(int(labels[i]), 0)])
-                sums[key] = sums.get(key, 0) + milliwh
-                cost += unit * milliwh
         scale = 10**column.places
+        period = np.zeros(last - first, np.int64) if labels is None else np.maximum(labels, 0).astype(np.int64)
+        told, cost = [], 0
+        for name in np.unique(period[known]).tolist():
+            mine = known & (period == name)
+            each, place = np.unique(units[mine], return_inverse=True)
+            sums = np.zeros(len(each), np.int64)
+            np.add.at(sums, place, energy[mine])
+            for unit, milliwh in zip(each.tolist(), sums.tolist(), strict=True):
+                cost += unit * milliwh
+                price_text = exact_text(Fraction(unit, scale))
+                told.append({"period": linear.labels[name], "price": price_text, "energy_kwh": kwh(milliwh)})
         exact = exact_text(Fraction(cost, scale * MILLIWH_PER_KWH))
-        told: list[dict[str, Any]] = [
-            {"period": name, "price": exact_text(Fraction(unit, scale)), "energy_kwh": kwh(milliwh)}
-            for (unit, name), milliwh in sorted(sums.items(), key=lambda one: (str(one[0][1]), one[0][0]))
-        ]
         more: dict[str, Any] = {"energy_times_price": exact, "prices": len(told), "by_price": told[:MOST_LISTED]}
         lost = int(energy[~known].sum())
         return [{**base, **more, **({"without_price_kwh": kwh(lost)} if lost else {})}]
@@ -246,22 +247,24 @@ def price_lines(billed: Billed, start_us: int, end_us: int) -> list[str]:
         if first >= last:
             continue
         for price in prices.values():
-            found += _runs(stretch, price, edges_us[first:last].tolist(), first - stretch.first)
+            found += _runs(stretch, price, edges_us[first:last], first - stretch.first)
     return found
 
 
-def _runs(stretch: Stretch, price: EnergyPrice, starts_us: list[int], offset: int) -> Iterator[str]:
+def _runs(stretch: Stretch, price: EnergyPrice, starts_us: Int64, offset: int) -> Iterator[str]:
     linear = price.linear
     if linear is None:
         return  # of tiers the amounts tell
     head = f"price {stretch.term.tariff.id} {price.component.id}"
     column = linear.prices().spread(stretch.last - stretch.first)
-    units = column.units[offset : offset + len(starts_us)].tolist()
-    known = None if linear.known is None else linear.known[offset : offset + len(starts_us)].tolist()
-    before: int | str | None = ""
-    for i, unit in enumerate(units):
-        mine = unit if known is None or known[i] else None
-        if mine != before:
-            value = "null" if mine is None else exact_text(Fraction(mine, 10**column.places))
-            yield f"{head} {label(starts_us[i])} {value}"
-        before = mine
+    part = slice(offset, offset + len(starts_us))
+    units = column.units[part]
+    known = np.ones(len(units), np.bool_) if linear.known is None else linear.known[part]
+    changes = np.append(True, (units[1:] != units[:-1]) | (known[1:] != known[:-1]))
+    rows = np.flatnonzero(changes)
+    texts: dict[int, str] = {}
+    told = zip(iso_labels(starts_us[rows], None), units[rows].tolist(), known[rows].tolist(), strict=True)
+    for at, unit, is_known in told:
+        if unit not in texts:
+            texts[unit] = exact_text(Fraction(unit, 10**column.places))
+        yield f"{head} {at} {texts[unit] if is_known else 'null'}"

@@ -45,7 +45,8 @@ def pieces_us(start_us: int, end_us: int) -> Int64:
     """The edges of the quarter-hours from start to end, the outer ones cut to them, (m+1,) int64."""
     first, last = quarter_after(start_us), quarter_of(end_us)
     grid_us = np.arange(first, last + 1, dtype=np.int64) * QUARTER_US
-    return np.unique(np.concatenate((grid_us, np.array([start_us, end_us], np.int64))))
+    outer = [[start_us] if start_us % QUARTER_US else [], [end_us] if end_us % QUARTER_US else []]
+    return np.concatenate([np.array(outer[0], np.int64), grid_us, np.array(outer[1], np.int64)])
 
 
 def channel_part(
@@ -121,14 +122,14 @@ def _quarter_lines(channel: Channel, edges_us: Int64, steps: Int64) -> list[str]
     if not len(rows):
         return []
     head = f"quarter {channel.quantity} {channel.meter} {channel.kind.value} "
-    columns = [ENERGY, MEASURED, ESTIMATED]
+    labels, some = iso_labels(edges_us[:-1][rows], None), steps[rows].T
+    energy, measured_s, estimated_s = (some[column].tolist() for column in (ENERGY, MEASURED, ESTIMATED))
+    told = zip(labels, energy, measured_s, estimated_s, strict=True)
+    lines = [f"{head}{at} {milliwh} {measured} {estimated}" for at, milliwh, measured, estimated in told]
     if channel.kind is Kind.SAMPLE:
-        columns += [COUNT, SUM]
-    labels = iso_labels(edges_us[:-1][rows], None)
-    return [
-        f"{head}{at} {' '.join(map(str, row))}"
-        for at, row in zip(labels, steps[rows][:, columns].tolist(), strict=True)
-    ]
+        samples = zip(lines, some[COUNT].tolist(), some[SUM].tolist(), strict=True)
+        lines = [f"{line} {count} {total}" for line, count, total in samples]
+    return lines
 
 
 def _readings_line(one: Stretch, start_us: int, end_us: int) -> str:
