@@ -20,14 +20,10 @@ from statistics_manager_service.core.degree_days import (
 from statistics_manager_service.core.load import (
     BASE_PERCENT,
     HIGH_PERCENT,
+    BucketLoads,
     average_day,
-    bucket_mean,
-    bucket_peak,
-    bucket_percentile,
-    bucket_seconds_above,
     duration_curve,
     greatest_places,
-    load_factor,
 )
 from statistics_manager_service.core.units import QUARTERS_PER_HOUR, S_PER_HOUR
 from statistics_manager_service.core.voltage_quality import FREQUENCY_BANDS, VOLTAGE_BANDS, Bands, judged
@@ -39,26 +35,25 @@ def _column(values: list[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]
 
 def worked_load(given: dict[str, Any]) -> dict[str, Any]:
     power_w = _column(given["power_w"])
-    place = np.array([0, len(power_w)])
-    mean_w, peak_w = bucket_mean(power_w, place), bucket_peak(power_w, place)
+    loads = BucketLoads(power_w, np.array([0, len(power_w)]))
     return {
-        "mean_w": mean_w[0],
-        "peak_w": peak_w[0],
+        "mean_w": loads.mean_w[0],
+        "peak_w": loads.peak_w[0],
         "peak_is_number": greatest_places(power_w, 1)[0],
-        "load_factor": load_factor(mean_w, peak_w)[0],
-        "base_load": bucket_percentile(power_w, place, BASE_PERCENT)[0],
-        "demand_p95": bucket_percentile(power_w, place, HIGH_PERCENT)[0],
+        "load_factor": loads.load_factor[0],
+        "base_load": loads.percentile(BASE_PERCENT)[0],
+        "demand_p95": loads.percentile(HIGH_PERCENT)[0],
         "duration_curve_w": duration_curve(power_w, given["points"]).power_w.tolist(),
     }
 
 
 def worked_contracted_power(given: dict[str, Any]) -> dict[str, Any]:
     import_w = _column(given["import_w"])
-    place = np.array([0, len(import_w)])
+    loads = BucketLoads(import_w, np.array([0, len(import_w)]))
     contracted_w = given["contracted_power_kva"] * 1000 * given["cos_phi"]
     return {
-        "contracted_power_utilisation": (bucket_peak(import_w, place) / contracted_w)[0],
-        "time_above_contracted_power": bucket_seconds_above(import_w, place, contracted_w)[0] / S_PER_HOUR,
+        "contracted_power_utilisation": (loads.peak_w / contracted_w)[0],
+        "time_above_contracted_power": loads.seconds_above(contracted_w)[0] / S_PER_HOUR,
         "quarters_above_80_percent": int((import_w > 0.8 * contracted_w).sum()),
     }
 

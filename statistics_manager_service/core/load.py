@@ -11,6 +11,8 @@ load: here it is the 5th percentile.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -32,57 +34,73 @@ UTILISATIONS: Final = (0.8, 0.9, 1.0)
 W_PER_KWH_OF_A_QUARTER: Final = 1000 * S_PER_HOUR // QUARTER_S
 
 
-def bucket_percentile(power_w: Float64, place: Int64, percent: float) -> Float64:
-    """A percentile of the quarter-hours of each bucket, by type 7 of Hyndman & Fan, (n,); NaN where none counts.
+@dataclass(frozen=True, eq=False)
+class BucketLoads:
+    """The powers of quarter-hours in n buckets; every figure is (n,) float64, NaN where none of a bucket counts.
 
     power_w: (m,) float64, NaN where it does not count. place: (n+1,) int64, where each bucket begins among them.
     """
-    bucket, value = _counting(power_w, place)
-    size = np.bincount(bucket, minlength=len(place) - 1)
-    if not len(value):
-        return np.full(len(size), np.nan)
-    value = value[np.lexsort((value, bucket))]
-    rank = np.maximum(size - 1, 0) * (percent / 100)
-    first = np.minimum(np.cumsum(size) - size, len(value) - 1)
-    low = np.floor(rank).astype(np.int64)
-    high = np.minimum(low + 1, np.maximum(size - 1, 0))
-    lower, upper = (value[np.minimum(first + at, len(value) - 1)] for at in (low, high))
-    return np.where(size > 0, lower + (upper - lower) * (rank - low), np.nan)
 
+    power_w: Float64
+    place: Int64
 
-def _counting(power_w: Float64, place: Int64) -> tuple[Int64, Float64]:
-    """The powers that count, and the bucket of each."""
-    bucket = np.repeat(np.arange(len(place) - 1), np.diff(place))
-    value = power_w[place[0] : place[-1]]
-    counts = ~np.isnan(value)
-    return bucket[counts], value[counts]
+    @cached_property
+    def _rising(self) -> Float64:
+        """The powers of each bucket, least first, those that do not count behind them."""
+        rising = self.power_w.copy()
+        for first, last in pairwise(self.place.tolist()):
+            if last - first > 1:
+                rising[first:last].sort()
+        return rising
 
+    @cached_property
+    def _size(self) -> Int64:
+        """How many count of each bucket."""
+        running = np.zeros(len(self.power_w) + 1, np.int64)
+        np.cumsum(~np.isnan(self.power_w), out=running[1:])
+        size: Int64 = np.diff(running[self.place])
+        return size
 
-def bucket_peak(power_w: Float64, place: Int64) -> Float64:
-    """The greatest power of each bucket, (n,); NaN where none counts. The columns are those of `bucket_percentile`."""
-    return bucket_percentile(power_w, place, 100)
+    def percentile(self, percent: float) -> Float64:
+        """A percentile by type 7 of Hyndman & Fan."""
+        last = np.maximum(self._size - 1, 0)
+        rank = last * (percent / 100)
+        low = np.floor(rank).astype(np.int64)
+        # an empty bucket may begin behind the last power
+        most = max(len(self.power_w) - 1, 0)
+        rising = self._rising if len(self.power_w) else np.full(1, np.nan)
+        lower, upper = (rising[np.minimum(self.place[:-1] + at, most)] for at in (low, np.minimum(low + 1, last)))
+        return np.where(self._size > 0, lower + (upper - lower) * (rank - low), np.nan)
 
+    @property
+    def peak_w(self) -> Float64:
+        """The greatest power."""
+        return self.percentile(100)
 
-def bucket_mean(power_w: Float64, place: Int64) -> Float64:
-    """The mean of the powers that count of each bucket, (n,); NaN where none does."""
-    bucket, value = _counting(power_w, place)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean: Float64 = np.bincount(bucket, value, len(place) - 1) / np.bincount(bucket, minlength=len(place) - 1)
-    return mean
+    @property
+    def mean_w(self) -> Float64:
+        """The mean."""
+        return self._summed(np.nan_to_num(self.power_w)) / np.where(self._size > 0, self._size, np.nan)
 
+    @property
+    def load_factor(self) -> Float64:
+        """mean / peak of the same quarter-hours, 1 at most; NaN, too, where there is no load above 0."""
+        peak_w = self.peak_w
+        defined = peak_w > 0
+        return np.where(defined, np.minimum(self.mean_w / np.where(defined, peak_w, 1.0), 1.0), np.nan)
 
-def bucket_seconds_above(power_w: Float64, place: Int64, limit_w: float) -> Float64:
-    """The seconds of each bucket's quarter-hours whose power is above a limit, (n,); NaN where none counts."""
-    bucket, value = _counting(power_w, place)
-    size = np.bincount(bucket, minlength=len(place) - 1)
-    above = np.bincount(bucket[value > limit_w], minlength=len(place) - 1)
-    return np.where(size > 0, above * float(QUARTER_S), np.nan)
+    def seconds_above(self, limit_w: float) -> Float64:
+        """The seconds of the quarter-hours whose power is above a limit."""
+        above = self._summed((self.power_w > limit_w).astype(np.float64))
+        return np.where(self._size > 0, above * QUARTER_S, np.nan)
 
-
-def load_factor(mean_w: Float64, peak_w: Float64) -> Float64:
-    """mean / peak of the same quarter-hours, 1 at most; NaN where there is no load above 0."""
-    defined = peak_w > 0
-    return np.where(defined, np.minimum(mean_w / np.where(defined, peak_w, 1.0), 1.0), np.nan)
+    def _summed(self, column: Float64) -> Float64:
+        """The sum of each bucket, by itself: a running total of all would lose digits."""
+        out = np.zeros(len(self.place) - 1)
+        filled = np.flatnonzero(np.diff(self.place) > 0)
+        if len(filled):
+            out[filled] = np.add.reduceat(column[: self.place[-1]], self.place[filled])
+        return out
 
 
 def greatest_places(power_w: Float64, most: int) -> list[int]:

@@ -13,14 +13,10 @@ from hypothesis import strategies as st
 from statistics_manager_service.core.civil import GroupBy, calendar, parse_moment
 from statistics_manager_service.core.day_times import DayTimes, clock_labels, date_labels, day_times
 from statistics_manager_service.core.load import (
+    BucketLoads,
     average_day,
-    bucket_mean,
-    bucket_peak,
-    bucket_percentile,
-    bucket_seconds_above,
     duration_curve,
     greatest_places,
-    load_factor,
     night_median,
 )
 
@@ -52,32 +48,31 @@ def test_percentiles_of_buckets_are_those_of_a_plain_loop(some: list[list[float]
     power_w, place = joined(some)
     known = [[value for value in bucket if not math.isnan(value)] for bucket in some]
     expected = [plain_quantile(one, percent) if one else UNKNOWN for one in known]
-    assert same(bucket_percentile(power_w, place, percent), expected)
+    assert same(BucketLoads(power_w, place).percentile(percent), expected)
 
 
 @given(buckets, st.integers(0, 20_000))
 def test_peak_mean_and_time_above_of_buckets_are_those_of_a_plain_loop(some: list[list[float]], limit_w: int) -> None:
     power_w, place = joined(some)
     known = [[value for value in bucket if not math.isnan(value)] for bucket in some]
-    assert same(bucket_peak(power_w, place), [max(one) if one else UNKNOWN for one in known])
-    assert same(bucket_mean(power_w, place), [statistics.fmean(one) if one else UNKNOWN for one in known])
+    assert same(BucketLoads(power_w, place).peak_w, [max(one) if one else UNKNOWN for one in known])
+    assert same(BucketLoads(power_w, place).mean_w, [statistics.fmean(one) if one else UNKNOWN for one in known])
     above = [900.0 * sum(value > limit_w for value in one) if one else UNKNOWN for one in known]
-    assert same(bucket_seconds_above(power_w, place, limit_w), above)
+    assert same(BucketLoads(power_w, place).seconds_above(limit_w), above)
 
 
 def test_the_percentiles_are_those_of_the_standard_library() -> None:
     power_w = np.array([130.0, 90.0, 2_400.0, 310.0, 75.0, 880.0, 101.0])
     quartiles = statistics.quantiles(power_w.tolist(), n=4, method="inclusive")
-    assert [float(bucket_percentile(power_w, np.array([0, 7]), p)[0]) for p in (25, 50, 75)] == quartiles
+    assert [float(BucketLoads(power_w, np.array([0, 7])).percentile(p)[0]) for p in (25, 50, 75)] == quartiles
 
 
 @pytest.mark.parametrize(
-    ("mean_w", "peak_w", "factor"), [(500.0, 2_000.0, 0.25), (0.0, 0.0, UNKNOWN), (UNKNOWN, UNKNOWN, UNKNOWN)]
+    ("power_w", "factor"),
+    [([500.0, 100.0, 300.0, UNKNOWN], 0.6), ([0.0, 0.0], UNKNOWN), ([UNKNOWN], UNKNOWN), ([], UNKNOWN), ([7.0], 1.0)],
 )
-def test_the_load_factor_is_the_mean_by_the_peak_where_there_is_a_load(
-    mean_w: float, peak_w: float, factor: float
-) -> None:
-    assert same(load_factor(np.array([mean_w]), np.array([peak_w])), [factor])
+def test_the_load_factor_is_the_mean_by_the_peak_where_there_is_a_load(power_w: list[float], factor: float) -> None:
+    assert same(BucketLoads(np.array(power_w, np.float64), np.array([0, len(power_w)])).load_factor, [factor])
 
 
 def test_of_equal_peaks_the_earlier_is_told_first_and_what_is_unknown_never() -> None:

@@ -10,15 +10,7 @@ import numpy as np
 from statistics_manager_service.core.civil import Calendar, GroupBy, calendar
 from statistics_manager_service.core.definitions import DEFINITIONS, Family, measures_of
 from statistics_manager_service.core.degree_days import cooling_degree_days, heating_degree_days
-from statistics_manager_service.core.load import (
-    BASE_PERCENT,
-    HIGH_PERCENT,
-    bucket_mean,
-    bucket_peak,
-    bucket_percentile,
-    bucket_seconds_above,
-    load_factor,
-)
+from statistics_manager_service.core.load import BASE_PERCENT, HIGH_PERCENT, BucketLoads
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import MILLI, S_PER_HOUR, US_PER_DAY
 from statistics_manager_service.errors import BadInput, Fault
@@ -68,37 +60,25 @@ class Insights:
 
 def _of_load(measure: str, quarters: LoadQuarters, home: Home, meter: str | None) -> Column:
     contracted_w = (home.household.contracted_power_kva or np.nan) * COS_PHI * MILLI
-    make = _MADE[measure]
-    value = make(quarters.power_w, quarters.place, contracted_w)
-    total = make(quarters.power_w, np.array([0, len(quarters.power_w)]), contracted_w)
-    return Column(measure, meter, DEFINITIONS[measure].unit, value, *quarters.shares(), float(total[0]))
+    value, (total,) = (_MADE[measure](one, contracted_w) for one in (quarters.buckets, quarters.whole))
+    return Column(measure, meter, DEFINITIONS[measure].unit, value, *quarters.shares(), float(total))
 
 
-def _load_factor(power_w: Float64, place: Int64, _contracted_w: float) -> Float64:
-    return load_factor(bucket_mean(power_w, place), bucket_peak(power_w, place))
-
-
-def _percentile(percent: float) -> Callable[[Float64, Int64, float], Float64]:
-    return lambda power_w, place, _contracted_w: bucket_percentile(power_w, place, percent)
-
-
-def _utilisation(power_w: Float64, place: Int64, contracted_w: float) -> Float64:
-    utilisation: Float64 = bucket_peak(power_w, place) / contracted_w
+def _utilisation(loads: BucketLoads, contracted_w: float) -> Float64:
+    utilisation: Float64 = loads.peak_w / contracted_w
     return utilisation
 
 
-def _hours_above(power_w: Float64, place: Int64, contracted_w: float) -> Float64:
-    if np.isnan(contracted_w):
-        return np.full(len(place) - 1, np.nan)
-    hours: Float64 = bucket_seconds_above(power_w, place, contracted_w) / S_PER_HOUR
-    return hours
+def _hours_above(loads: BucketLoads, contracted_w: float) -> Float64:
+    hours: Float64 = loads.seconds_above(contracted_w) / S_PER_HOUR
+    return np.full(len(hours), np.nan) if np.isnan(contracted_w) else hours
 
 
-#: What makes each measure of mean powers, the places of buckets among them, and the contracted power (NaN: none).
-_MADE: Final[dict[str, Callable[[Float64, Int64, float], Float64]]] = {
-    "load_factor": _load_factor,
-    "base_load": _percentile(BASE_PERCENT),
-    "demand_p95": _percentile(HIGH_PERCENT),
+#: What makes each measure of mean powers, and of the contracted power (NaN: none).
+_MADE: Final[dict[str, Callable[[BucketLoads, float], Float64]]] = {
+    "load_factor": lambda loads, _: loads.load_factor,
+    "base_load": lambda loads, _: loads.percentile(BASE_PERCENT),
+    "demand_p95": lambda loads, _: loads.percentile(HIGH_PERCENT),
     "contracted_power_utilisation": _utilisation,
     "time_above_contracted_power": _hours_above,
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from statistics_manager_service.core.balance import WHOLE_HOUSE
-from statistics_manager_service.core.load import W_PER_KWH_OF_A_QUARTER
+from statistics_manager_service.core.load import W_PER_KWH_OF_A_QUARTER, BucketLoads
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import QUARTER_S
 from statistics_manager_service.services.measuring import Measurer, needed, sources
@@ -23,7 +24,7 @@ LOADS: Final = ("energy_consumption", "energy_import", "energy_export", "energy_
 _WHOLE: Final = 1 - 1e-9
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LoadQuarters:
     """Mean powers in m pieces of time: quarter-hours, and the cuts of a question between them.
 
@@ -46,6 +47,16 @@ class LoadQuarters:
     def measured(self) -> NDArray[np.bool_]:
         """(m,) whether a piece counts."""
         return ~np.isnan(self.power_w)
+
+    @cached_property
+    def buckets(self) -> BucketLoads:
+        """The powers in the question's buckets."""
+        return BucketLoads(self.power_w, self.place)
+
+    @cached_property
+    def whole(self) -> BucketLoads:
+        """The powers in the whole time as a single bucket."""
+        return BucketLoads(self.power_w, np.array([0, len(self.power_w)]))
 
     def shares(self) -> tuple[Float64, Float64]:
         """The shares of each bucket's time that are measured, and estimated, (n,)."""

@@ -17,12 +17,8 @@ from statistics_manager_service.core.load import (
     AverageDay,
     DurationCurve,
     average_day,
-    bucket_mean,
-    bucket_peak,
-    bucket_percentile,
     duration_curve,
     greatest_places,
-    load_factor,
     night_median,
 )
 from statistics_manager_service.core.readings import Float64
@@ -147,8 +143,8 @@ def _figures(view: ReadView, home: Home, question: LoadQuestion) -> LoadFigures:
     quarters = load_quarters(view, home.channels, cal.edges_us, question.energy, question.meter)
     times = day_times(cal.edges_us[:-1], cal.offset_s[:-1])
     power_w = quarters.power_w
-    whole = np.array([0, len(power_w)])
-    mean_w, peak_w = bucket_mean(power_w, whole), bucket_peak(power_w, whole)
+    whole = quarters.whole
+    base_load_w, *percentiles_w = (float(whole.percentile(one)[0]) for one in (BASE_PERCENT, *PERCENTS))
     read_every = [_read_every(one) for one in told_by(home.channels, question.energy, question.meter)]
     contracted = _contracted(view, home, question, quarters)
     coverage, estimated = _whole_shares(quarters)
@@ -160,11 +156,11 @@ def _figures(view: ReadView, home: Home, question: LoadQuestion) -> LoadFigures:
         coverage=coverage,
         estimated=estimated,
         peaks=[_peak(quarters, i) for i in greatest_places(power_w, _MOST_PEAKS)],
-        mean_w=float(mean_w[0]),
-        load_factor=float(load_factor(mean_w, peak_w)[0]),
-        base_load_w=_percentile(power_w, BASE_PERCENT),
+        mean_w=float(whole.mean_w[0]),
+        load_factor=float(whole.load_factor[0]),
+        base_load_w=base_load_w,
         night_median_w=night_median(power_w, times),
-        percentiles_w=[_percentile(power_w, percent) for percent in PERCENTS],
+        percentiles_w=percentiles_w,
         curve=duration_curve(power_w, question.points),
         **_average_days(power_w, times),
         contracted=contracted if isinstance(contracted, ContractedUse) else None,
@@ -173,10 +169,6 @@ def _figures(view: ReadView, home: Home, question: LoadQuestion) -> LoadFigures:
         read_every=read_every,
         notes=_notes(quarters, read_every),
     )
-
-
-def _percentile(power_w: Float64, percent: float) -> float:
-    return float(bucket_percentile(power_w, np.array([0, len(power_w)]), percent)[0])
 
 
 def _peak(quarters: LoadQuarters, place: int) -> Peak:
