@@ -8,6 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from statistics_manager_service.services.carbon.carbon_rows import (
+    KINDS,
+    IntensityColumns,
+    IntensityRow,
+    IntensitySeries,
+)
 from statistics_manager_service.services.ports import (
     Block,
     Channel,
@@ -35,6 +41,8 @@ class MemoryStore:
         self.all_events: list[MeterEvent] = []
         self.all_blocks: dict[tuple[int, int], dict[int, Block]] = {}
         self.all_profiles: dict[tuple[int, int], dict[int, ProfileRow]] = {}
+        self.all_series: list[IntensitySeries] = []
+        self.all_intensities: dict[tuple[int, int, str, int], IntensityRow] = {}
         self.changes = 0
         self.all_revisions: list[tuple[int, int, int, int, int, int]] = []
 
@@ -162,3 +170,39 @@ class MemoryStore:
             for h, c, at_us, replaced, value, length in self.all_revisions
             if (h, c) == (household_no, channel_no) and start_us <= at_us < end_us
         ]
+
+    def carbon_state(self) -> int:
+        return len(self.all_series) + len(self.all_intensities)
+
+    def intensity_series(self, zone: str | None = None) -> list[IntensitySeries]:
+        return [one for one in self.all_series if zone in (None, one.zone)]
+
+    def put_intensity_series(self, series: IntensitySeries) -> IntensitySeries:
+        known = next((one for one in self.all_series if one[1:] == series[1:]), None)
+        if known is None:
+            known = series._replace(series_no=len(self.all_series) + 1)
+            self.all_series.append(known)
+        return known
+
+    def put_intensities(self, rows: Sequence[IntensityRow]) -> int:
+        before = len(self.all_intensities)
+        for row in rows:
+            self.all_intensities.setdefault((row.series_no, row.start_us, row.kind, row.issued_us), row)
+        return len(self.all_intensities) - before
+
+    def intensities(
+        self, series_no: int, start_us: int, end_us: int, issued_until_us: int | None = None
+    ) -> list[IntensityRow]:
+        newest: dict[tuple[int, str], IntensityRow] = {}
+        for row in sorted(self.all_intensities.values(), key=lambda one: one.issued_us):
+            is_known = issued_until_us is None or row.issued_us <= issued_until_us
+            if row.series_no == series_no and start_us <= row.start_us < end_us and is_known:
+                newest[row.start_us, row.kind] = row
+        return sorted(newest.values(), key=lambda one: (one.issued_us, one.start_us))
+
+    def intensity_columns(
+        self, series_no: int, start_us: int, end_us: int, issued_until_us: int | None = None
+    ) -> IntensityColumns:
+        rows = self.intensities(series_no, start_us, end_us, issued_until_us)
+        told = [(r.start_us, r.length_us, r.issued_us, r.intensity_mg_per_kwh, KINDS.index(r.kind)) for r in rows]
+        return IntensityColumns(*np.array(told, np.int64).reshape(-1, 5).T)

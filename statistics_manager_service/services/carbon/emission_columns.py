@@ -163,7 +163,7 @@ def account_of(carbon: HomeCarbon, totals: Mapping[Teller, int], uses_own_produc
     the factor of own production, and whether intensities of several methods are in it."""
     chosen, whole = carbon.chosen, sum(totals.values())
     steps = [
-        {"step": _name(teller), "share": _share(one, whole), **_source_of(teller, chosen)}
+        {"step": _name(teller), "share": _share(one, whole), **source_of(teller, chosen)}
         for teller, one in sorted(totals.items(), key=lambda item: _order(item[0]))
         if one
     ]
@@ -214,8 +214,8 @@ def _method_of(teller: Teller, chosen: Chosen) -> Method | None:
     return None if series is None else Method(series.basis, series.boundary, series.scope)
 
 
-def _source_of(teller: Teller, chosen: Chosen) -> dict[str, Any]:
-    """Where the intensities of a step come from."""
+def source_of(teller: Teller, chosen: Chosen) -> dict[str, Any]:
+    """Where the intensities of a step come from, as answers tell it; nothing of what is no step of the grid's."""
     method = _method_of(teller, chosen)
     if isinstance(teller, str) or method is None:
         return {}

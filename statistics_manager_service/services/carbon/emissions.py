@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,19 @@ _COUNTED: Final[dict[str, tuple[str, Callable[[HomeCarbon], Counted]]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Account:
+    """What measures are made of: the home's carbon in pieces of time from its first reading to its last, and the
+    grid's average intensity in all quarter-hours that the buckets touch."""
+
+    carbon: HomeCarbon
+    grid: Told
+
+
+#: Those in which what a battery had stored counts.
+_OF_BATTERIES: Final = frozenset({"emissions_avoided_export", "emissions_consumption", _DEVICE, "emissions_untracked"})
+
+
 class Emissions:
     """Works out emissions of homes. They change with intensities, too, and the intensity's mean with the hour."""
 
@@ -67,21 +81,23 @@ class Emissions:
         edges_us = cal.edges_us
         if int(edges_us[-1]) - int(edges_us[0]) > MOST_YEARS * US_PER_YEAR:
             raise BadInput.of([Fault("end", f"emissions of at most {MOST_YEARS} years are told at once; ask in parts")])
-        sheet = self._sheets.of(view, home, edges_us, way.until_us)
+        account = self.account(view, home, edges_us, measures, way)
         if _DEVICE in measures and way.meter is None:
-            there = f"; its devices are {', '.join(sheet.flows.devices)}" if sheet.flows.devices else "; it has none"
-            why = f"{_DEVICE} is of one device of the household: name its meter{there}"
-            raise BadInput.of([Fault("meter", why)])
+            devices = account.carbon.flows.devices
+            there = f"its devices are {', '.join(devices)}" if devices else "it has none"
+            raise BadInput.of([Fault("meter", f"{_DEVICE} is of one device of the household: name its meter; {there}")])
+        return [self._column(one, account, edges_us, way) for one in measures]
+
+    def account(
+        self, view: ReadView, home: Home, edges_us: Int64, measures: Sequence[str], way: Way = PLAIN_WAY
+    ) -> Account:
+        """What some measures over buckets (n+1 edges) are made of, for whoever explains them, too. Raises BadInput."""
+        sheet = self._sheets.of(view, home, edges_us, way.until_us)
         wanted = self._intensities.wanted(home.household, way)
         chosen = self._intensities.chosen(view, wanted, int(edges_us[0]), int(edges_us[-1]), way.until_us)
-        whole = self._told(view, chosen, edges_us, way)
-        carbon = self._carbon(view, home, sheet, chosen, whole, measures, way)
-        return [self._column(one, carbon, whole, edges_us, way) for one in measures]
-
-    def _told(self, view: ReadView, chosen: Chosen, edges_us: Int64, way: Way) -> Told:
-        """The average intensity of all quarter-hours that the question touches."""
         span = quarter_of(int(edges_us[0])), quarter_after(int(edges_us[-1]))
-        return self._intensities.told(view, chosen.zone, chosen.series, *span, way.until_us)
+        grid = self._intensities.told(view, chosen.zone, chosen.series, *span, way.until_us)
+        return Account(self._carbon(view, home, sheet, chosen, grid, measures, way), grid)
 
     def _carbon(
         self,
@@ -102,14 +118,15 @@ class Emissions:
             told = self._intensities.told(view, chosen.zone, chosen.marginal, *span, way.until_us)
             marginal = _of_pieces(told, span[0], flows.edges_us)
         stored = None
-        if "discharge" in flows.present and set(measures).difference(("emissions_import", _PER_KWH, _INTENSITY)):
+        if "discharge" in flows.present and _OF_BATTERIES.intersection(measures):
             stored = self._stored.of(view, home, chosen, flows.edges_us, way.until_us)
         return HomeCarbon(sheet, chosen, _of_pieces(whole, first, flows.edges_us), marginal, stored)
 
-    def _column(self, measure: str, carbon: HomeCarbon, whole: Told, edges_us: Int64, way: Way) -> Column:
+    def _column(self, measure: str, account: Account, edges_us: Int64, way: Way) -> Column:
+        carbon = account.carbon
         if measure == _INTENSITY:
             until_us = self._now_us() if way.until_us is None else way.until_us
-            return intensity_column(carbon, whole, edges_us, until_us)
+            return intensity_column(carbon, account.grid, edges_us, until_us)
         flow, count = _COUNTED.get(measure, ("import", HomeCarbon.imported))
         if flow not in carbon.flows.present:
             return nothing_known(measure, way.meter, DEFINITIONS[measure].unit, len(edges_us) - 1)

@@ -1,8 +1,7 @@
 """Intensities by the quarter-hour for accounts: laid out by the fall-back, and remembered until an intensity changes.
 
-Whoever explains a figure asks `GridIntensities.wanted`, `chosen` and `told` for the time of it, or, in one call,
-`explained` (services/carbon/explained_factors.py): of each quarter-hour its intensity and the step that told it, and
-where these come from.
+Whoever explains a figure asks `factors_of` (services/carbon/explained_factors.py): of a time each intensity, the step
+that told it, and where it comes from.
 """
 
 from __future__ import annotations
