@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, NoReturn
@@ -104,10 +104,12 @@ def value_of_number(told: Any, where: str, faults: Faults) -> Decimal | None:
     return _within_bounds(Decimal(told), where, faults)
 
 
-def value_of_text(told: Any, mark: Mark, where: str, faults: Faults) -> Decimal | None:
-    """A text as a price; None, and a fault, where it is none.
+def value_of_text(
+    told: Any, mark: Mark, where: str, faults: Faults, fault_of: Callable[[Decimal], str | None] = fault_of_price
+) -> Decimal | None:
+    """A text as a number, of a price unless told otherwise; None, and a fault, where it is none.
 
-    mark: what stands before the decimals; the other one may stand between thousands.
+    mark: what stands before the decimals; the other one may stand between thousands. fault_of: why a value can't be.
     """
     text = str(told).strip()
     if _GROUPED[mark].fullmatch(text):
@@ -116,11 +118,13 @@ def value_of_text(told: Any, mark: Mark, where: str, faults: Faults) -> Decimal 
     if _PLAIN.fullmatch(usual) is None:
         faults.add(where, f"{shown(told)} is no number with a decimal {mark}")
         return None
-    return _within_bounds(Decimal(usual), where, faults)
+    return _within_bounds(Decimal(usual), where, faults, fault_of)
 
 
-def _within_bounds(value: Decimal, where: str, faults: Faults) -> Decimal | None:
-    why = fault_of_price(value)
+def _within_bounds(
+    value: Decimal, where: str, faults: Faults, fault_of: Callable[[Decimal], str | None] = fault_of_price
+) -> Decimal | None:
+    why = fault_of(value)
     if why is not None:
         faults.add(where, f"{shown(value)} can't be: {why}")
         return None
@@ -177,6 +181,6 @@ def step_us(starts_us: Sequence[int], where: str, faults: Faults) -> int:
     step = min(steps, default=US_PER_HOUR)
     if step not in LENGTHS_US:
         minutes = step / (S_PER_MINUTE * US_PER_S)
-        faults.add(where, f"the prices are {minutes:g} minutes apart, where 15, 30 or 60 are read")
+        faults.add(where, f"they are {minutes:g} minutes apart, where 15, 30 or 60 are read")
         return US_PER_HOUR
     return step
