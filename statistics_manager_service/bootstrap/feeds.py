@@ -13,6 +13,8 @@ from statistics_manager_service.feeds.electricity_maps import ElectricityMaps
 from statistics_manager_service.feeds.entsoe_generation import EntsoeMix
 from statistics_manager_service.feeds.forecast_service import ForecastService
 from statistics_manager_service.feeds.influxdb import InfluxDb
+from statistics_manager_service.feeds.intensity_csv import IntensityOptions as IntensityOptions
+from statistics_manager_service.feeds.intensity_csv import decode_intensities as decode_intensities
 from statistics_manager_service.feeds.neso import Neso
 from statistics_manager_service.feeds.sentinel import Sentinel
 from statistics_manager_service.feeds.upstream import Upstream

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import typer
@@ -17,7 +14,9 @@ from rich.progress import Progress
 from statistics_manager_service import bootstrap
 from statistics_manager_service.bootstrap import price_feeds
 from statistics_manager_service.cli.opening import existing_store, settings, store_to_fill
-from statistics_manager_service.core.civil import check_zone, parse_moment
+from statistics_manager_service.cli.told_files import interval_s as told_interval_s
+from statistics_manager_service.cli.told_files import of_each_file, option_value, refuse, show_notes
+from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.core.labels import iso_label, iso_labels
 from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY
 from statistics_manager_service.errors import BadInput, Fault
@@ -37,11 +36,7 @@ prices_app = typer.Typer(no_args_is_help=True, help="Series of prices: from file
 fetch_app = typer.Typer(no_args_is_help=True, help="Fetch prices from those who publish them. Safe to repeat.")
 prices_app.add_typer(fetch_app, name="fetch")
 
-_WRONG_USAGE: Final = 2
-_MOST_SHOWN: Final = 20
 _PAGE: Final = 500
-_LARGEST_FILE_BYTES: Final = 256 * 2**20
-_GZIP: Final = b"\x1f\x8b"
 #: Prices are known so far ahead at most.
 _KNOWN_AHEAD_US: Final = 2 * US_PER_DAY
 #: Option of the command → member of PriceOptions.
@@ -102,13 +97,13 @@ def import_prices(
         found = _format(form)
         options = _options(form, found, {name: value for name, value in told.items() if value}, start, end)
         check_series(series, options.unit)
-        pieces = list(_read(files, found, options))
+        pieces = of_each_file(files, lambda body: found.read(body, options))
         kept = None
         if not dry_run:
             shape = WantedSeries(series, options.interval_s or found.interval_s, title, found.source)
             kept = keep_told(store_to_fill(), shape, pieces, bootstrap.now_us())
     except BadInput as error:
-        _refuse(error)
+        refuse(error)
     _tell(series, pieces, kept)
 
 
@@ -151,58 +146,7 @@ def _options(
 
 def _value(name: str, told: Any) -> Any:
     """An option as the reader takes it. Raises BadInput."""
-    if name == "interval":
-        return _interval_s(told)
-    if name == "without-vat":
-        return False
-    if name == "timezone":
-        check_zone(told)
-    if name == "decimal" and told not in ("point", "comma"):
-        raise BadInput.of([Fault(name, f"{told[:40]!a} is neither point nor comma")])
-    if name == "where":
-        pairs = [one.partition("=") for one in told]
-        wrong = [Fault(name, f"{one[0][:40]!a} has no =; write COLUMN=VALUE") for one in pairs if not one[1]]
-        if wrong:
-            raise BadInput.of(wrong)
-        return {column.strip(): value.strip() for column, _, value in pairs}
-    return told
-
-
-def _interval_s(told: str) -> int:
-    found = INTERVALS_S.get("PT1H" if told == "PT60M" else told)
-    if found is None:
-        raise BadInput.of([Fault("interval", f"{told[:40]!a} is none of {', '.join(INTERVALS_S)}")])
-    return found
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
-
-
-def _read(files: Iterable[Path], found: price_feeds.PriceFormat, options: PriceOptions) -> Iterator[ToldPrices]:
-    """The prices of each file. Raises BadInput with the faults of all of them."""
-    faults: list[Fault] = []
-    named = list(files)
-    for path in named:
-        try:
-            yield found.read(_body(path), options)
-        except BadInput as error:
-            faults += [Fault(f"{path.name}, {one.where}", one.why) for one in error.faults]
-    if faults:
-        raise BadInput.of(faults)
-
-
-def _body(path: Path) -> bytes:
-    """The bytes of a file, unpacked. Raises BadInput."""
-    try:
-        with path.open("rb") as handle:
-            is_packed = handle.read(len(_GZIP)) == _GZIP
-        with gzip.open(path) if is_packed else path.open("rb") as stream:
-            body = stream.read(_LARGEST_FILE_BYTES + 1)
-    except (EOFError, zlib.error, OSError) as error:
-        raise BadInput.of([Fault("body", f"the file can't be read: {error}")]) from error
-    if len(body) > _LARGEST_FILE_BYTES:
-        raise BadInput.of([Fault("body", f"the file has more than {_LARGEST_FILE_BYTES} bytes")])
-    return body
+    return False if name == "without-vat" else option_value(name, told)
 
 
 # --- fetching ---------------------------------------------------------------------------------------------------------
@@ -260,7 +204,7 @@ def fetch_entsoe(
     """Day-ahead prices of a European bidding zone, from ENTSO-E, with the token of ENTSOE_TOKEN."""
     found = _opened()
     start_us, end_us = _time(start, end, "Europe/Brussels", is_market=True)
-    interval_s = None if interval is None else _interval_s(interval)
+    interval_s = None if interval is None else told_interval_s(interval)
     options = PriceOptions(unit=unit, interval_s=interval_s, start_us=start_us, end_us=end_us)
     wanted = WantedSeries(series, interval_s or INTERVALS_S["PT15M"], title, f"ENTSO-E, {zone}")
     _fetch(wanted, price_feeds.entsoe(found).fetch(zone, options, start_us, end_us), unit)
@@ -338,11 +282,7 @@ def _fetch(wanted: WantedSeries, pieces: Iterable[ToldPrices], unit: str | None 
 
 def _tell(series: str, pieces: list[ToldPrices], kept: Kept | None) -> None:
     """Print what became of prices: the series, how many were accepted, from when to when, and the notes."""
-    notes = [note for one in pieces for note in one.notes]
-    for note in notes[:_MOST_SHOWN]:
-        print(f"note: {note}")
-    if len(notes) > _MOST_SHOWN:
-        print(f"  and {len(notes) - _MOST_SHOWN} more")
+    show_notes([note for one in pieces for note in one.notes])
     prices = sorted((price for one in pieces for price in one.prices), key=lambda price: price.start_us)
     if not prices:
         print(f"{series}: no prices")
@@ -357,16 +297,6 @@ def _tell(series: str, pieces: list[ToldPrices], kept: Kept | None) -> None:
         print(f"  the time between is interrupted {holes} times: of these there is no price")
     if kept is None:
         print("Nothing was kept: this was a dry run.")
-
-
-def _refuse(error: BadInput) -> NoReturn:
-    """Print all faults, and end with the code of wrong usage."""
-    print(f"statistics-manager: {error.sentence}", file=sys.stderr)
-    for fault in error.faults[1:_MOST_SHOWN]:
-        print(f"  {fault.where}: {fault.why}", file=sys.stderr)
-    if len(error.faults) > _MOST_SHOWN:
-        print(f"  and {len(error.faults) - _MOST_SHOWN} more", file=sys.stderr)
-    raise typer.Exit(_WRONG_USAGE) from error
 
 
 @prices_app.command("list")
