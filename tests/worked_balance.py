@@ -16,7 +16,7 @@ from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.services.asking import Question
-from statistics_manager_service.services.balance.batteries import BY_ORIGIN
+from statistics_manager_service.services.carbon.carbon_rows import MEASURED, IntensityRow, IntensitySeries, Method
 from statistics_manager_service.services.measuring import Column
 from statistics_manager_service.services.prices.contracts import Contracts
 from statistics_manager_service.services.prices.tariffs import Tariffs
@@ -95,7 +95,7 @@ def worked_devices(given: dict[str, Any]) -> dict[str, Any]:
 
 def worked_battery(given: dict[str, Any]) -> dict[str, Any]:
     given = dict(given)
-    price, capacity_kwh = given.pop("price_grid"), given.pop("capacity_kwh")
+    price, capacity_kwh, intensity = (given.pop(one) for one in ("price_grid", "capacity_kwh", "intensity_g_per_kwh"))
     with tempfile.TemporaryDirectory() as folder:
         home = _Home(folder, given, battery_capacity_kwh=capacity_kwh, country="PT")
         tariffs = Tariffs(home.store, Clock("2026-02-01"))
@@ -107,7 +107,11 @@ def worked_battery(given: dict[str, Any]) -> dict[str, Any]:
         )  # fmt: skip
         contracts = {"contracts": [{"tariff": "flat", "from": "2020-01-01"}]}
         Contracts(home.store, tariffs, Clock("2026-02-01")).put("home1", contracts)
-        totals = home.totals(*BY_ORIGIN, "battery_efficiency", "battery_cycles", "battery_price_stored")
+        with home.store.writing() as view:
+            series = view.put_intensity_series(IntensitySeries(0, "PT", "uploaded", *Method()))
+            day_us, mg = 96 * QUARTER_US, int(intensity * 1000)
+            view.put_intensities([IntensityRow(series.series_no, us(_DAY), MEASURED, 1, day_us, mg, 1)])
+        totals = home.totals(*[one for one in measures_of(Family.BATTERY) if one != "battery_stored"])
         stored = home.quarters("battery_stored", len(given["charge_kwh"]))
         home.store.engine.dispose()
     return {**totals, "battery_stored": stored}

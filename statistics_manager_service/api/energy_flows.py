@@ -80,6 +80,15 @@ EXAMPLE: Final = {
         "why_no_price": None,
         "carbon_stored": 31.4,
         "carbon_unit": "gCO2eq/kWh",
+        "carbon": {
+            "zone": "PT",
+            "source": "entsoe",
+            "basis": "average",
+            "boundary": "lifecycle",
+            "scope": "production",
+            "method": "location",
+            "mixed": False,
+        },
     },
     "why_no_battery": None,
 }
@@ -177,7 +186,7 @@ def _device_json(one: DeviceFlows) -> dict[str, Any]:
 
 def _battery_json(one: BatteryFlows) -> dict[str, Any]:
     books, price = one.books, one.columns["battery_price_stored"]
-    carbon = one.columns.get("battery_carbon_stored")
+    carbon = one.columns["battery_carbon_stored"]
     capacity = books.capacity_milliwh
     return {
         "charged": one.charged_kwh,
@@ -197,5 +206,6 @@ def _battery_json(one: BatteryFlows) -> dict[str, Any]:
         "price_unit": price.unit,
         "why_no_price": price.lacks[0].why if price.lacks else None,
         "carbon_stored": known(carbon),
-        "carbon_unit": None if carbon is None else carbon.unit,
+        "carbon_unit": carbon.unit,
+        "carbon": carbon.more.get("carbon"),
     }

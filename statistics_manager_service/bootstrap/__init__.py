@@ -33,9 +33,11 @@ from statistics_manager_service.services.balance.battery_books import BatteryBoo
 from statistics_manager_service.services.balance.battery_prices import BatteryPrices
 from statistics_manager_service.services.balance.energy_flows import EnergyFlowsOfHomes
 from statistics_manager_service.services.balance.sheets import BalanceSheets
+from statistics_manager_service.services.carbon.battery_carbon import BatteryCarbon
 from statistics_manager_service.services.carbon.carbon import CarbonForecasts
 from statistics_manager_service.services.carbon.emissions import Emissions
 from statistics_manager_service.services.carbon.intensity_columns import GridIntensities
+from statistics_manager_service.services.carbon.stored_carbon import StoredCarbons
 from statistics_manager_service.services.column_sources import ColumnSource
 from statistics_manager_service.services.events.jobs import Jobs
 from statistics_manager_service.services.events.producing import Producers
@@ -52,6 +54,11 @@ from statistics_manager_service.services.insight.insights import Insights
 from statistics_manager_service.services.insight.loads import Loads
 from statistics_manager_service.services.insight.records import Records
 from statistics_manager_service.services.insight.voltages import Voltages
+from statistics_manager_service.services.groups.comparing_homes import HomesCompared
+from statistics_manager_service.services.groups.group_statistics import GroupStatistics
+from statistics_manager_service.services.groups.groups import Groups
+from statistics_manager_service.services.groups.sharing import Shares
+from statistics_manager_service.services.groups.telling import Telling
 from statistics_manager_service.services.money.bills import Bills
 from statistics_manager_service.services.money.comparing import Comparing
 from statistics_manager_service.services.money.costing import Costs
@@ -204,6 +211,10 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         renderers=dict(RENDERERS),
         producers=Producers(store, now_us),
         accounts=accounts,
+        groups=Groups(store),
+        group_statistics=GroupStatistics(store, asking, settings.kept_answers_bytes),
+        telling=Telling(store, asking, now_us),
+        homes_compared=HomesCompared(store, asking, now_us),
         tariffs=tariffs,
         contracts=Contracts(store, tariffs, now_us),
         carbon=CarbonForecasts(store, carbon_source(settings), settings.carbon_zone, settings.carbon_ttl_s, now_us),
@@ -312,7 +323,9 @@ def column_sources(
         Insights(),
         Balances(sheets),
         Batteries(books),
+        Shares(),
         BatteryPrices(bills, books),
+        BatteryCarbon(intensities, books, StoredCarbons(books, intensities)),
         Emissions(intensities, sheets, books, now_us),
     ]
 

@@ -11,8 +11,8 @@ Whatever comes with the charge (carbon, money, its part of solar energy) lies sp
 quarter-hour; what leaves is the difference of its running total at two positions, a whole number at each. So what came
 in is what went out, what is still stored, and what was written off, exactly.
 
-Source: FIFO as in inventory accounting (IAS 2, 25); the carbon of charging passed through and divided by the
-efficiency as in the GHG Protocol's guidance on storage.
+Source: first in, first out as in books of stock (IAS 2, paragraph 25). That what was charged carries through, divided
+by the efficiency, is the field's usual account of stored carbon.
 """
 
 from __future__ import annotations

@@ -71,8 +71,9 @@ def test_each_figure_is_that_of_statistics(full: Home) -> None:
     assert battery["given_home"] == {
         origin: total(full, f"energy_stored_{origin}_to_home") for origin in battery["given_home"]
     }
-    for name, measure in (("efficiency", "battery_efficiency"), ("cycles", "battery_cycles"),
-                          ("stored_end", "battery_stored"), ("price_stored", "battery_price_stored")):  # fmt: skip
+    measures = {"efficiency": "battery_efficiency", "cycles": "battery_cycles", "stored_end": "battery_stored",
+                "price_stored": "battery_price_stored", "carbon_stored": "battery_carbon_stored"}  # fmt: skip
+    for name, measure in measures.items():
         assert battery[name] == total(full, measure)
 
 

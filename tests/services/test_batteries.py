@@ -7,15 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from carbon_homes import in_store, tell
 from measured import quarter, us
 from metered_homes import Desk, by_clock, energy, tariff
 
 from statistics_manager_service import bootstrap
+from statistics_manager_service.core.civil import GroupBy, calendar
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import BadInput
 from statistics_manager_service.services.asking import Question
+from statistics_manager_service.services.balance.battery_books import BatteryBooks
+from statistics_manager_service.services.carbon.battery_carbon import BatteryCarbon
+from statistics_manager_service.services.carbon.intensity_columns import GridIntensities
+from statistics_manager_service.services.carbon.stored_carbon import StoredCarbons
 from statistics_manager_service.services.measuring import Column
 from statistics_manager_service.services.telemetry.recording import Recorder
 
@@ -186,3 +192,28 @@ def test_without_a_price_of_what_was_charged_there_is_none_and_it_is_said_why(em
     assert kwh(column)[30:33] == [0.0, 0.0, None]
     assert [lack.bucket for lack in column.lacks] == [32]
     assert "no contract or price" in column.lacks[0].why
+
+
+# --- carbon -----------------------------------------------------------------------------------------------------------
+
+
+def carbon_stored(**settings: Any) -> Column:
+    # 2 kWh of the sun and 1 of the grid at 120 g/kWh are charged; at 80 % they give 2.4
+    flows = {"production": [2000, 0, 0], "import": [0, 1000, 0], "charge": [2000, 1000, 0], "discharge": [0, 0, 2400]}
+    made = in_store(quarter(DAY), flows, battery_efficiency=0.8, **settings)
+    tell(made.store, made.first, [300_000, 120_000, 300_000])
+    intensities, books = GridIntensities("PT", None), BatteryBooks()
+    source = BatteryCarbon(intensities, books, StoredCarbons(books, intensities))
+    cal = calendar("UTC", GroupBy.TOTAL, made.first * QUARTER_US, (made.first + 3) * QUARTER_US)
+    (column,) = source.columns(made.store, made.home, cal, source.measures)
+    return column
+
+
+def test_the_carbon_of_what_it_gave_is_that_of_what_it_was_charged_with() -> None:
+    column = carbon_stored()
+    assert column.unit == "gCO2eq/kWh"
+    # own solar energy stands for 41 g/kWh over its life cycle
+    assert column.total == pytest.approx((2 * 41 + 1 * 120) / 2.4)
+    assert column.shares["known"].tolist() == [1.0]
+    account = column.more["carbon"]
+    assert (account["basis"], account["boundary"], account["mixed"]) == ("average", "lifecycle", False)

@@ -55,4 +55,13 @@ BATTERY_DEFINITIONS: Final = (
         f"price_marginal of the household's tariffs, carried through {_FIFO}",
         adds_up=False,
     ),
+    Definition(
+        "battery_carbon_stored",
+        Family.BATTERY,
+        "gCO2eq/kWh",
+        "Σ carbon of the charge that left / Σ discharge of which that is known; of the grid import × intensity, of "
+        "production × its own factor",
+        f"the charge's carbon, carried through {_FIFO}",
+        adds_up=False,
+    ),
 )

@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 
 from statistics_manager_service.core.civil import Calendar, GroupBy, parse_moment
-from statistics_manager_service.core.definitions import DEFINITIONS
+from statistics_manager_service.core.definitions import Family, measures_of
 from statistics_manager_service.core.units import MILLIWH_PER_KWH, QUARTER_US
 from statistics_manager_service.services.asking import Question, Sources, parsed
 from statistics_manager_service.services.balance.attributions import OF_DEVICES, PARTS
-from statistics_manager_service.services.balance.batteries import BY_ORIGIN, BatteryBuckets
+from statistics_manager_service.services.balance.batteries import BatteryBuckets
 from statistics_manager_service.services.balance.battery_books import ORIGINS, BatteryBooks, Books
 from statistics_manager_service.services.balance.sheets import BalanceSheet, BalanceSheets
 from statistics_manager_service.services.column_sources import ColumnSource, Way
@@ -28,10 +28,7 @@ from statistics_manager_service.services.totals import Totals
 
 RATES: Final = ("self_consumption_rate", "self_sufficiency_rate", "export_share")
 _OF_HOME: Final = ("energy_consumption", "energy_devices", "energy_untracked", *PARTS, *RATES)
-_PRICE: Final = "battery_price_stored"
-#: What the carbon of stored energy is told by, where that can be told.
-_CARBON: Final = "battery_carbon_stored"
-_OF_BATTERY: Final = (*BY_ORIGIN, "battery_efficiency", "battery_cycles", "battery_stored", _PRICE)
+_OF_BATTERY: Final = measures_of(Family.BATTERY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +168,7 @@ class EnergyFlowsOfHomes:
             return None, None
         if (cal.edges_us % QUARTER_US).any():
             return None, "a battery's books are kept by whole quarter-hours, and the time begins or ends inside of one"
-        measures = [*_OF_BATTERY, *([_CARBON] if _CARBON in DEFINITIONS else [])]
-        columns = self._columns(view, home, cal, measures, way)
+        columns = self._columns(view, home, cal, _OF_BATTERY, way)
         buckets = BatteryBuckets(view, home, books, cal.edges_us)
         return _battery_flows(buckets, columns), None
 
