@@ -302,10 +302,11 @@ def test_the_degree_days_of_a_dutch_home_and_what_hangs_on_them_are_those_of_a_p
     variance = residual[0] / (len(days) - 3) * np.linalg.inv(matrix.T @ matrix)
     errors = [regression.coefficients[name].standard_error for name in names]
     assert errors == pytest.approx(np.sqrt(np.diag(variance)).tolist())
-    assert (
-        found.normalised
-        == f"{len(days)} of {len(days)} days have no temperature in any other year, and no hdd_normal is told"
-    )
+    assert solution[1] < 2 * np.sqrt(variance[1, 1])  # a home that is heated by gas
+    assert "does not rise with heating degree days" in str(found.normalised)
+    of_base = DegreeDayQuestion(AskedTime("2023-01-01", "2024-01-01"), "energy_import", base_kwh_per_day=4.0)
+    lacking = f"{len(days)} of {len(days)} days have no temperature in any other year, and no hdd_normal is told"
+    assert DegreeDaysOfHomes(store).of("home1", of_base).normalised == lacking
 
     # a winter that was a tenth colder
     winter = [day for day in days if day < "2023-02"]

@@ -43,6 +43,10 @@ STEPS: Final = ("daily", "weekly", "monthly")
 LEAST_KNOWN_SHARE: Final = 0.99
 #: So many years before and behind the time may tell what is normal.
 _MOST_OTHER_YEARS: Final = 10
+#: A coefficient counts where it is above so many of its standard errors: about 19 times of 20 it is no accident.
+_LEAST_ERRORS: Final = 2
+#: Of energies that are all alike the coefficient is what rounding leaves, and so is its error.
+_NOTHING_SHARE: Final = 1e-9
 _ENERGIES: Final = tuple(one for one in MEASURES if one.startswith("energy_"))
 
 
@@ -222,8 +226,15 @@ def _base_kwh(days: Days, question: DegreeDayQuestion, regression: Regression | 
     if isinstance(regression, str):
         return f"the base load is not told, and not known of a regression: {regression}"
     coefficients = regression.coefficients
-    if coefficients["heating_degree_days"].value <= 0:
-        return "the energy does not rise with heating degree days, so none of it is known to be for heating"
+    of_heating = coefficients["heating_degree_days"]
+    if of_heating.standard_error is None:
+        return f"{regression.n} observations are too few to tell how surely the energy rises with heating degree days"
+    for_heating_kwh = of_heating.value * float(days.heating[both].sum())
+    least_kwh = _NOTHING_SHARE * float(days.energy_kwh[both].sum())
+    if of_heating.value <= _LEAST_ERRORS * of_heating.standard_error or for_heating_kwh <= least_kwh:
+        return (
+            "the energy does not rise with heating degree days: its coefficient is not above twice its standard error"
+        )
     base = coefficients["days"].value * float(both.sum())
     if "cooling_degree_days" in coefficients:
         base += coefficients["cooling_degree_days"].value * float(days.cooling[both].sum())
