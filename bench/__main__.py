@@ -9,10 +9,10 @@ import tempfile
 
 import numpy as np
 
-from bench import answers, forecasts, http, ingest, insight, money, size
+from bench import answers, forecasts, groups, http, ingest, insight, money, size
 from bench.report import print_lines
 
-PARTS = ("ingest", "answers", "http", "size", "money", "insight", "forecasts")
+PARTS = ("ingest", "answers", "http", "size", "money", "insight", "groups", "forecasts")
 
 
 def main(wanted: list[str]) -> None:
@@ -40,6 +40,8 @@ def main(wanted: list[str]) -> None:
             print_lines("Size on disk", size.measure(folder / "bulk.sqlite3", folder / "answers.sqlite3"))
         if "insight" in parts:
             print_lines("Balance and carbon, store to JSON bytes, warm", insight.measure(folder))
+        if "groups" in parts:
+            print_lines("Groups, store to JSON bytes", groups.measure(folder))
         if "money" in parts:
             print_lines("Bills, store to statement, warm", money.measure(folder))
     if "forecasts" in parts:

@@ -22,6 +22,7 @@ from statistics_manager_service.api import (
     flexihome,
     forecasts,
     goals,
+    groups,
     health,
     households,
     insight,
@@ -105,6 +106,7 @@ def create_app(services: AppServices) -> Service:
         exporting.router,
         producers.router,
         carbon.router,
+        groups.router,
         tariffs.router,
         price_series.router,
     ):

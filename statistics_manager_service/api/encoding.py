@@ -148,6 +148,21 @@ def statistics_json(answer: Statistics) -> bytes:
     return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
+def group_json(answer: Statistics, homes: Sequence[int | None] | None = None) -> bytes:
+    """The JSON answer of a group. homes: of each bucket, of how many homes it is, where that is told."""
+    body = {
+        "group": answer.household,
+        "timezone": answer.timezone,
+        "group_by": answer.group_by,
+        "start": answer.start,
+        "end": answer.end,
+        "buckets": orjson.Fragment(bucket_json(answer.calendar)),
+        **({} if homes is None else {"homes": homes}),
+        "series": _series(answer.columns),
+    }
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
 def many_json(answers: Sequence[Statistics]) -> bytes:
     """The JSON answer of many households: the buckets once, then each household's series."""
     if not answers:

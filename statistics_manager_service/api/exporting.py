@@ -17,6 +17,7 @@ from starlette.responses import StreamingResponse
 
 from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.errors import refusals
+from statistics_manager_service.api.groups import membership_json
 from statistics_manager_service.api.households import channel_json, event_json, household_json, label, token_json
 from statistics_manager_service.api.running import run, services_of
 from statistics_manager_service.api.statistics import factor_of
@@ -107,6 +108,7 @@ def _documents(export: Export) -> dict[str, Any]:
             {"meter": one.meter, **event_json(one, units.get((one.meter, one.quantity), "Wh"))} for one in export.events
         ],
         "tokens.json": [token_json(one) for one in export.tokens],
+        "groups.json": [membership_json(one) for one in export.memberships()],
         "contracts.json": [
             {"told_at": label(one.told_us), "contracts": list(one.contracts)} for one in export.contracts()
         ],

@@ -21,8 +21,8 @@ from statistics_manager_service.core.definitions import DEFINITIONS, Family
 from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.quantities import QUANTITIES, UNITS, is_of_phase
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.errors import BadInput
-from statistics_manager_service.services.accounts.access import Caller, require_read
+from statistics_manager_service.errors import BadInput, Fault
+from statistics_manager_service.services.accounts.access import Caller, require_read, require_service
 from statistics_manager_service.services.app import AppServices
 from statistics_manager_service.services.asking import (
     ALL_MEASURES,
@@ -173,13 +173,29 @@ class StatisticsQuery(BaseModel):
         return last - first <= (1 if self.group_by in ("15_mins", "hourly") else 24)
 
 
+def _one_of_them(community: str | None, info: ValidationInfo) -> str | None:
+    """The households are named in one way."""
+    told = [info.data[name] for name in ("households", "group") if name in info.data]
+    count = sum(bool(one) for one in (*told, community))
+    if len(told) < len(("households", "group")) or count == 1:
+        return community  # what is missing there is a fault of its own
+    why = "name households, a group or a community" if not count else "name households, a group, or a community alone"
+    raise Faulty(Fault("households", why))
+
+
 class ManyQuery(StatisticsQuery):
     """What is asked of many households."""
 
     households: Annotated[list[str], names("households", "household")] = Field(
-        description="Ids, by comma or by repetition.", examples=[["home1", "home2"]]
+        [], description="Ids, by comma or by repetition.", examples=[["home1", "home2"]]
     )
     total: bool = Field(False, description="Their sum instead of each of them (rates and means can't be summed).")
+    group: str | None = Field(
+        None, max_length=64, description="In place of `households`: those that are members of a group at that time."
+    )
+    community: Annotated[str | None, AfterValidator(_one_of_them)] = Field(
+        None, max_length=64, validate_default=True, description="The same of a community."
+    )
 
 
 @router.get(
@@ -229,14 +245,26 @@ async def many_statistics(
     request: Request, asked: Annotated[ManyQuery, query(ManyQuery)], who: Annotated[Caller, Depends(caller)]
 ) -> Response:
     """The same for many households at once, each alone or their sum, in one zone. For the service's own tokens; a
-    household's token may name itself."""
+    household's token may name itself.
+
+    Of a group or community: each household that is a member at some time between start and end, as it is all the time;
+    with `total` the group's sum, in which each counts while it is a member (as in `/groups/{group}/statistics`).
+    """
+    group = asked.group or asked.community
+    if group is not None:
+        require_service(who)
     for one in asked.households:
         require_read(who, one)
     media = wanted_format(request.headers.get("accept", ""), asked.format)
     services = services_of(request)
 
     def answer() -> bytes:
-        found = services.asking.many(asked.households, asked.question)
+        if group is not None and asked.total:
+            return encode([services.group_statistics.statistics(group, asked.question)], media, many=True)
+        households = asked.households
+        if group is not None:
+            households = services.group_statistics.members_between(group, asked.question)
+        found = services.asking.many(households, asked.question)
         return encode([services.asking.summed(found)] if asked.total else found, media, many=True)
 
     return Response(await run(services, answer, short=False), media_type=media)

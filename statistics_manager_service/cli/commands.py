@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from statistics_manager_service import bootstrap
+from statistics_manager_service.cli.carbon import carbon_app
 from statistics_manager_service.cli.demo import demo
 from statistics_manager_service.cli.eventing import events_app
 from statistics_manager_service.cli.explaining import explain
@@ -24,6 +25,7 @@ from statistics_manager_service.cli.pulling import pull_app
 from statistics_manager_service.cli.tariffs import tariff_app
 from statistics_manager_service.core.units import S_PER_HOUR
 from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.services.groups.checking import check_sums, forget_all_sums
 from statistics_manager_service.services.telemetry.verifying import rebuild as rebuild_store
 from statistics_manager_service.services.telemetry.verifying import verify as verify_store
 from statistics_manager_service.storage import migrate as migrations
@@ -42,6 +44,7 @@ app.add_typer(job_app, name="job")
 app.add_typer(events_app, name="events")
 app.add_typer(pull_app, name="pull")
 app.add_typer(prices_app, name="prices")
+app.add_typer(carbon_app, name="carbon")
 app.add_typer(tariff_app, name="tariff")
 
 LONGEST_LABEL = 128
@@ -74,6 +77,8 @@ def verify(household: OnlyHousehold = None) -> None:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("verifying", total=None)
         found = verify_store(store, household, lambda: progress.advance(task))
+    if household is None:
+        found.differences += check_sums(store)
     print(
         f"{found.households} households, {found.channels} channels, {found.readings} readings, {found.days} day "
         f"profiles: {len(found.differences)} differences"
@@ -91,6 +96,8 @@ def rebuild(household: OnlyHousehold = None) -> None:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("rebuilding", total=None)
         count = rebuild_store(store, bootstrap.recorder_of(store), household, lambda: progress.advance(task))
+    if household is None:
+        forget_all_sums(store)
     print(f"{count} channels are rebuilt.")
 
 

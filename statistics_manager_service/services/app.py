@@ -14,6 +14,10 @@ from statistics_manager_service.services.balance.energy_flows import EnergyFlows
 from statistics_manager_service.services.carbon.carbon import CarbonForecasts
 from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.services.explaining.explaining import Explaining
+from statistics_manager_service.services.groups.comparing_homes import HomesCompared
+from statistics_manager_service.services.groups.group_statistics import GroupStatistics
+from statistics_manager_service.services.groups.groups import Groups
+from statistics_manager_service.services.groups.telling import Telling
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.insight.data_quality import DataQuality
 from statistics_manager_service.services.insight.degree_days import DegreeDaysOfHomes
@@ -78,6 +82,10 @@ class AppServices:
     producers: Producers
     accounts: Accounts
     carbon: CarbonForecasts
+    groups: Groups
+    group_statistics: GroupStatistics
+    telling: Telling
+    homes_compared: HomesCompared
     tariffs: Tariffs
     contracts: Contracts
     statements: Statements

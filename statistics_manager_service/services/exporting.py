@@ -10,6 +10,7 @@ from statistics_manager_service.core.blocks import Readings, unpack_blocks
 from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.services.forecasts.forecast_rows import ForecastRow
 from statistics_manager_service.services.forecasts.forecasting import MEASURE
+from statistics_manager_service.services.groups.groups import Membership, memberships_of
 from statistics_manager_service.services.homes import known_household
 from statistics_manager_service.services.insight.goal_rows import GoalsRow
 from statistics_manager_service.services.ports import (
@@ -59,6 +60,10 @@ class Export:
     def goals(self) -> list[GoalsRow]:
         """All goals that it has had, each time as they were put, the newest last."""
         return self.view.goal_revisions(self.household.household_no)
+
+    def memberships(self) -> list[Membership]:
+        """The groups that it is in."""
+        return memberships_of(self.view, self.household.household_no)
 
     def revisions(self, channel: Channel) -> list[Revision]:
         """The values that corrections have replaced."""

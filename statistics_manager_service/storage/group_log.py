@@ -56,7 +56,8 @@ class GroupLog:
 
     def log_begins(self, channels: Sequence[Channel]) -> None:
         """Where a channel's first reading is another one, what is known of its home may change on all later days: from
-        then on it has that flow, known or not. Call it before the channels are written."""
+        then on it has that flow, known or not. Where it is the first at all, on all days: a home without production has
+        no self-consumption, and one with it has. Call it before the channels are written."""
         mine = [one for one in channels if one.household_no in self.noted]
         if not mine:
             return
@@ -67,10 +68,11 @@ class GroupLog:
         stored = {(row[0], row[1]): row[2] for row in rows}
         spans = []
         for one in mine:
-            begins = {stored.get((one.household_no, one.channel_no)), one.first_us}
-            if len(begins) > 1:
-                first_us = min(at_us for at_us in begins if at_us is not None)
-                spans.append((one.household_no, first_us // US_PER_DAY, LAST_DAY))
+            before_us = stored.get((one.household_no, one.channel_no))
+            if before_us is None or one.first_us is None:
+                spans += [(one.household_no, FIRST_DAY, LAST_DAY)] if before_us != one.first_us else []
+            elif before_us != one.first_us:
+                spans.append((one.household_no, min(before_us, one.first_us) // US_PER_DAY, LAST_DAY))
         self._log(spans)
 
     def leave_groups(self, household_no: int) -> None:

@@ -85,7 +85,7 @@ INVOICE = {
 def named(household: str) -> dict[str, str]:
     """What stands in the paths of routes of a household, where nothing but the household need be there."""
     others = {"meter": "grid", "event_id": "1", "token_id": "0", "tariff": "tests-tariff", "series": "tests-series"}
-    return {"household": household, **others}
+    return {"household": household, "group": f"group-{household}", **others}
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,18 @@ ROUTES: dict[str, Route] = {
     f"GET {BASE}/ecosignal-forecast": Route(READ, {"forecast_day": "2024-05-10"}, status=404),
     f"GET {BASE}/carbon-intensity": Route(READ, {"zone": "XA", "start": "2024-05-10", "end": "2024-05-11"}),
     f"POST {BASE}/carbon-intensity": Route(SERVICE, body=INTENSITIES),
+    f"GET {BASE}/groups": Route(SERVICE),
+    f"GET {BASE}/groups/{{group}}": Route(SERVICE),
+    f"PUT {BASE}/groups/{{group}}": Route(SERVICE, body={"title": "Homes", "members": [{"household": "{household}"}]}),
+    f"DELETE {BASE}/groups/{{group}}": Route(SERVICE, status=204),
+    f"GET {BASE}/groups/{{group}}/statistics": Route(
+        READ, {"measures": "energy_import", "start": "2024-05-10", "end": "2024-05-11"}
+    ),
+    f"GET {BASE}/households/{{household}}/groups": Route(READ),
+    f"PUT {BASE}/households/{{household}}/groups/{{group}}": Route(SETTINGS, body={"shares": True}),
+    f"GET {BASE}/households/{{household}}/comparison": Route(
+        READ, {"group": "{group}", "measure": "energy_import", "start": "2024-05-01", "end": "2024-06-01"}
+    ),
     f"GET {BASE}/tariffs": Route(READ),
     f"GET {BASE}/tariffs/{{tariff}}": Route(READ),
     f"PUT {BASE}/tariffs/{{tariff}}": Route(SERVICE, body=TARIFF),
@@ -209,6 +221,8 @@ def stage(api: Api) -> Stage:
         ("/tariffs/{tariff}", TARIFF),
         ("/series/{series}", PRICES),
         (f"{home.path}/contracts", CONTRACTS),
+        ("/groups/{group}", {"title": "Homes", "members": [{"household": home.id}]}),
+        (f"{home.path}/groups/{{group}}", {"shares": True}),
     ):
         assert api.call("PUT", on.filled(path), json=body).status_code in (200, 201)
     return on

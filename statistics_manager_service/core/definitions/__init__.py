@@ -12,6 +12,7 @@ from statistics_manager_service.core.definitions.definition import Definition, F
 from statistics_manager_service.core.definitions.insight import INSIGHT_DEFINITIONS
 from statistics_manager_service.core.definitions.money import COST_DEFINITIONS
 from statistics_manager_service.core.definitions.quantities import QUANTITY_DEFINITIONS
+from statistics_manager_service.core.definitions.sharing import SHARING_DEFINITIONS
 
 __all__ = ["DEFINITIONS", "Definition", "Family", "measures_of"]
 
@@ -24,6 +25,7 @@ DEFINITIONS: Final[dict[str, Definition]] = {
         *BATTERY_DEFINITIONS,
         *CARBON_DEFINITIONS,
         *COST_DEFINITIONS,
+        *SHARING_DEFINITIONS,
         *INSIGHT_DEFINITIONS,
     )
 }

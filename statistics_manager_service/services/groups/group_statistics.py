@@ -151,6 +151,8 @@ def _check(measures: Sequence[str], question: Question, cal: Calendar) -> None:
     for name, edge in (("start", 0), ("end", -1)):
         if cal.edges_us[edge] % QUARTER_US:
             faults.append(Fault(name, "a group is summed by quarter-hours; this lies inside one"))
+    told = {"meter": question.meter, "as_of": question.as_of, "compare": question.compare}
+    faults += [Fault(name, "a group is told as a whole, and as it is now") for name, one in told.items() if one]
     days = (int(cal.edges_us[-1]) - int(cal.edges_us[0])) // US_PER_DAY
     if days > MOST_DAYS:
         faults.append(Fault("end", f"of a group {MOST_DAYS} days are answered at once; these are {days}"))

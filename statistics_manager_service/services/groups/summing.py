@@ -1,8 +1,8 @@
 """The sums of members' quarter-hours: what a group's statistics are made of.
 
-Each home counts as its own statistics have it (services/measuring.py): its sources of a flow, best first, and of what is
-derived from flows the quarter-hours in which all of them are known. Homes whose flows are told by one channel each, which
-is nearly all of them, are read and added up together.
+Each home counts as its own statistics have it (services/measuring.py): its sources of a flow, best first, and of what
+is derived from flows the quarter-hours in which all of them are known. Homes whose flows are told by one channel each,
+which is nearly all of them, are read and added up together.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from statistics_manager_service.services.totals import Totals
 FLOWS: Final = PARTS[:5]
 _HOUSE: Final = len(FLOWS)
 _IMPORT, _EXPORT, _PRODUCTION = (FLOWS.index(flow) for flow in ("import", "export", "production"))
-#: Quarter-hours of channels at a time: some 16 MB a column.
-_CELLS: Final = 2_000_000
+#: Quarter-hours of homes at a time, some megabytes a column; and days, which take some megabytes in all.
+_CELLS: Final = 200_000
+_DAYS: Final = 400
 _FAR: Final = np.iinfo(np.int64).max
 Bools = NDArray[np.bool_]
 
@@ -86,14 +87,24 @@ def flows_of(homes: Sequence[Sequence[Channel]]) -> list[FlowOf]:
 
 def day_sums(view: ReadView, members: Sequence[Member], days: Sequence[int]) -> Iterator[tuple[Int64, Int64]]:
     """The sums of members on UTC days (increasing), some days at a time: the days, and (parts, 5, d, 96) int64."""
-    flows = flows_of([one.home.channels for one in members])
-    most = max(1, _CELLS // (QUARTERS_PER_DAY * max(1, len(flows))))
     cuts = np.flatnonzero(np.diff(days) != 1) + 1
     for run in np.split(np.array(days, np.int64), cuts):
-        for first in range(0, len(run), most):
-            some = run[first : first + most]
-            rows = read_flows(view, flows, some)
-            yield some, _summed(rows, _membership(members, some), len(members), some)
+        for first in range(0, len(run), _DAYS):
+            some = run[first : first + _DAYS]
+            yield some, _sums_of(view, members, some)
+
+
+def _sums_of(view: ReadView, members: Sequence[Member], days: Int64) -> Int64:
+    """The sums of UTC days side by side: of some homes after the others, so that what is added up stays in the
+    processor's caches, and a store that has a home's days together reads them together."""
+    out = np.zeros((len(PARTS), COLUMNS, len(days) * QUARTERS_PER_DAY), np.int64)
+    at_once = max(1, _CELLS // (len(days) * QUARTERS_PER_DAY))
+    for first in range(0, len(members), at_once):
+        some = members[first : first + at_once]
+        flows = flows_of([one.home.channels for one in some])
+        if flows:
+            _add_rows(out, read_flows(view, flows, days), _membership(some, days), len(some), days)
+    return out.reshape(len(PARTS), COLUMNS, len(days), QUARTERS_PER_DAY)
 
 
 def read_flows(view: ReadView, flows: Sequence[FlowOf], days: Int64) -> FlowRows:
@@ -148,49 +159,58 @@ def _membership(members: Sequence[Member], days: Int64) -> Bools | None:
 class _Adding:
     """Adds up rows of members into parts, (parts, 5, q)."""
 
-    def __init__(self, quarters: int, mask: Bools | None) -> None:
-        self.out = np.zeros((len(PARTS), COLUMNS, quarters), np.int64)
-        self._mask = mask
+    def __init__(self, out: Int64, mask: Bools | None) -> None:
+        self._out, self._mask = out, mask
 
     def add(self, part: str, member: Int64, columns: Sequence[Int64], known: Bools) -> None:
         """columns: energy, seconds measured and estimated, (r, q) each, of the members (r,)."""
         mask = None if self._mask is None else self._mask[member]
-        mine = self.out[PART[part]]
+        mine = self._out[PART[part]]
         for place, column in enumerate((*columns, known)):
             mine[place] += (column if mask is None else np.where(mask, column, 0)).sum(axis=0, dtype=np.int64)
         mine[len(columns) + 1] += len(member) if mask is None else mask.sum(axis=0)
 
 
-def _summed(rows: FlowRows, mask: Bools | None, members: int, days: Int64) -> Int64:
+def _add_rows(out: Int64, rows: FlowRows, mask: Bools | None, members: int, days: Int64) -> None:
+    """Add rows of members to the parts, (parts, 5, q)."""
     quarters = len(days) * QUARTERS_PER_DAY
-    adding = _Adding(quarters, mask)
+    adding = _Adding(out, mask)
     known = rows.known
     for place, flow in enumerate((*FLOWS, "consumption")):
         mine = np.flatnonzero(rows.flow == place)
+        if not len(mine):
+            continue
         columns = (rows.energy_milliwh[mine], rows.measured_s[mine], rows.estimated_s[mine])
         adding.add(flow, rows.member[mine], columns, known[mine])
     ends_us = int(days[0]) * US_PER_DAY + np.arange(1, quarters + 1, dtype=np.int64) * QUARTER_US
     has = np.zeros((len(FLOWS) + 1, members), np.bool_)
     has[rows.flow, rows.member] = True
-    whole = _together(rows, known, ends_us, np.flatnonzero(has[:_HOUSE].any(axis=0)), range(len(FLOWS)))
-    _add_balance(adding, whole, has)
+    homes = np.flatnonzero(has[:_HOUSE].any(axis=0))
+    if len(homes):
+        _add_balance(adding, _together(rows, known, ends_us, homes, range(len(FLOWS))), has)
+    if not has[_PRODUCTION].any():
+        return
     making = _together(rows, known, ends_us, np.flatnonzero(has[_PRODUCTION]), (_PRODUCTION, _EXPORT))
-    own = making.energies["production"] - making.energies["export"]
+    own = making.energy("production") - making.energy("export")
     adding.add("self_consumption", making.member, (own, making.measured_s, making.estimated_s), making.good)
-    made = (making.energies["production"], making.measured_s, making.estimated_s)
+    made = (making.energy("production"), making.measured_s, making.estimated_s)
     adding.add("self_consumption_production", making.member, made, making.good)
-    return adding.out.reshape(len(PARTS), COLUMNS, len(days), QUARTERS_PER_DAY)
 
 
 @dataclass(frozen=True, slots=True)
 class _Together:
-    """Flows of h homes where all of them that have begun are known, 0 elsewhere: energies {flow: (h, q)}."""
+    """Flows of h homes where all of them that have begun are known, 0 elsewhere: energies {flow: (h, q)} of those flows
+    that any of the homes has."""
 
     member: Int64
     energies: dict[str, Int64]
     measured_s: Int64
     estimated_s: Int64
     good: Bools
+
+    def energy(self, flow: str) -> Int64:
+        """(h, q), 0 where no home has it."""
+        return self.energies[flow] if flow in self.energies else np.zeros_like(self.measured_s)
 
 
 def _together(rows: FlowRows, known: Bools, ends_us: Int64, homes: Int64, flows: Sequence[int]) -> _Together:
@@ -199,16 +219,19 @@ def _together(rows: FlowRows, known: Bools, ends_us: Int64, homes: Int64, flows:
     any_known, lacking = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
     measured_s = np.full(shape, _FAR)
     covered_s = measured_s.copy()
-    energies = {FLOWS[flow]: np.zeros(shape, np.int64) for flow in flows}
+    energies: dict[str, Int64] = {}
     for flow in flows:
         mine = np.flatnonzero((rows.flow == flow) & np.isin(rows.member, homes))
-        at = np.searchsorted(homes, rows.member[mine])
+        if not len(mine):
+            continue
+        at = slice(None) if len(mine) == len(homes) else np.searchsorted(homes, rows.member[mine])
         is_known, begun = known[mine], ends_us > rows.begins_us[mine][:, None]
         any_known[at] |= is_known
         lacking[at] |= begun & ~is_known
-        covered = rows.measured_s[mine] + rows.estimated_s[mine]
-        measured_s[at] = np.where(begun, np.minimum(measured_s[at], rows.measured_s[mine]), measured_s[at])
-        covered_s[at] = np.where(begun, np.minimum(covered_s[at], covered), covered_s[at])
+        measured, covered = rows.measured_s[mine], rows.measured_s[mine] + rows.estimated_s[mine]
+        measured_s[at] = np.minimum(measured_s[at], np.where(begun, measured, _FAR))
+        covered_s[at] = np.minimum(covered_s[at], np.where(begun, covered, _FAR))
+        energies[FLOWS[flow]] = np.zeros(shape, np.int64)
         energies[FLOWS[flow]][at] = rows.energy_milliwh[mine]
     good = any_known & ~lacking
     if not good.all():
@@ -223,14 +246,16 @@ def _add_balance(adding: _Adding, whole: _Together, has: Bools) -> None:
     """Consumption of the homes that have an import; the sides of the rates."""
     quality = (whole.measured_s, whole.estimated_s)
     for flow in ("export", "production"):
-        adding.add(f"balanced_{flow}", whole.member, (whole.energies[flow], *quality), whole.good)
+        adding.add(f"balanced_{flow}", whole.member, (whole.energy(flow), *quality), whole.good)
     counted = np.flatnonzero(has[_IMPORT][whole.member])
+    if not len(counted):
+        return
     member, good = whole.member[counted], whole.good[counted]
     some = [column[counted] for column in quality]
     consumption = combine_rows(BALANCE, {flow: energy[counted] for flow, energy in whole.energies.items()})
     for part in ("consumption", "sufficiency_consumption"):
         adding.add(part, member, (consumption, *some), good)
-    adding.add("sufficiency_import", member, (whole.energies["import"][counted], *some), good)
+    adding.add("sufficiency_import", member, (whole.energy("import")[counted], *some), good)
 
 
 def combine_rows(formula: dict[str, int], energies_milliwh: dict[str, Int64]) -> Int64:
