@@ -21,6 +21,7 @@ _MEASURES = (
     "energy_self_consumption",
     "self_consumption_rate",
     "self_sufficiency_rate",
+    "emissions_import",
 )
 #: What the net cost is made of: of a day without readings what is fixed counts all the same.
 _PARTS = {"cost_import": 1, "cost_fixed": 1, "revenue_export": -1}
@@ -30,7 +31,8 @@ _DECIMALS = 9
 def summary_of(asking: Asking, household: str) -> dict[str, Any]:
     """{"household", "timezone", "today": {"start", "end", "energy_import": {"value", "unit", "coverage"}, …}, …}.
 
-    Measures of which nothing is known are left out, as is the cost of a time that contracts or prices do not cover.
+    Measures of which nothing is known are left out, as is the cost of a time that contracts or prices do not cover, and
+    emissions of which a part is not known. Beside emissions stands what intensities they are of.
     Raises NotFound.
     """
     now = datetime.fromtimestamp(asking.now_us() / US_PER_S, UTC)
@@ -45,12 +47,13 @@ def summary_of(asking: Asking, household: str) -> dict[str, Any]:
         answer = asking.statistics(household, question)
         period: dict[str, Any] = {"start": question.start, "end": question.end}
         for column in answer.columns:
-            if not np.isnan(column.total):
+            if not np.isnan(column.total) and not column.lacks:
                 period[column.measure] = {
                     "value": column.total,
                     "unit": column.unit,
                     "coverage": float(column.coverage[0]),
                     "estimated": float(column.estimated[0]),
+                    **column.more,
                 }
         out[name] = period | costs[name]
     return out
