@@ -61,7 +61,9 @@ class Ledger:
         """What left with the discharge of each quarter-hour, (m,) int64, of something that came with the charge, (m,)
         int64 ≥ 0, in any unit that is counted in whole numbers."""
         running = _running(carried)
-        out: Int64 = self._at(running, self._lots)[1:] - self._at(running, self._begins)
+        left = self._at(running, self._lots)
+        begins = left[:-1] if self._begins is None else self._at(running, self._begins)
+        out: Int64 = left[1:] - begins
         return out
 
     def carried_stored(self, carried: Int64) -> Int64:
@@ -72,6 +74,8 @@ class Ledger:
 
     def written_off(self, carried: Int64) -> Int64:
         """What of it was written off in each quarter-hour, (m,) int64."""
+        if self._begins is None:
+            return np.zeros(len(carried), np.int64)
         running = _running(carried)
         out: Int64 = self._at(running, self._begins) - self._at(running, self._lots)[:-1]
         return out
@@ -81,7 +85,10 @@ class Ledger:
         return self._places(self.left_milliwh)
 
     @cached_property
-    def _begins(self) -> _Places:
+    def _begins(self) -> _Places | None:
+        """None where nothing is written off."""
+        if np.array_equal(self.begins_milliwh, self.left_milliwh[:-1]):
+            return None
         return self._places(self.begins_milliwh)
 
     def _places(self, position: Int64) -> _Places:

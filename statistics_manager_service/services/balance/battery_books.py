@@ -24,6 +24,7 @@ from statistics_manager_service.services.balance.quarter_flows import (
     US_PER_YEAR,
     QuarterFlows,
     quarter_flows,
+    sums_between,
 )
 from statistics_manager_service.services.homes import Home
 from statistics_manager_service.services.measuring import hull, sources
@@ -127,7 +128,7 @@ class Books:
         battery into itself comes back with what it went with. Discharge of unknown origin carries nothing."""
         return carried_round(self.ledger, self.discharge_milliwh, carried, self.returned_milliwh)
 
-    def places(self, edges_us: Int64) -> NDArray[np.int64]:
+    def places(self, edges_us: Int64) -> Int64:
         """Where the edges of buckets (n+1,) lie among those of the books; those outside of its life at its ends.
 
         Raises BadInput for one that is not on a quarter-hour.
@@ -137,15 +138,12 @@ class Books:
             where = "start" if off[0] == 0 else "end"
             why = "a battery's books are kept by whole quarter-hours of UTC, and a bucket begins or ends inside of one"
             raise BadInput.of([Fault(where, why)])
-        places: NDArray[np.int64] = np.clip((edges_us - self.edges_us[0]) // QUARTER_US, 0, len(self.good))
+        places: Int64 = np.clip((edges_us - self.edges_us[0]) // QUARTER_US, 0, len(self.good))
         return places
 
-    def summed(self, column: Int64 | NDArray[np.bool_], places: NDArray[np.int64]) -> Int64:
+    def summed(self, column: Int64 | NDArray[np.bool_], places: Int64) -> Int64:
         """A column (m,) in the buckets (n,) between places (n+1,)."""
-        running = np.zeros(len(column) + 1, np.int64)
-        np.cumsum(column, out=running[1:])
-        out: Int64 = running[places[1:]] - running[places[:-1]]
-        return out
+        return sums_between(column.astype(np.int64, copy=False), places)
 
 
 class BatteryBooks:
