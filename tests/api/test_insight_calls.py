@@ -152,6 +152,21 @@ def test_the_load_of_one_meter_and_of_other_energies(api: Api) -> None:
     assert told(home, "load", meter="pv")["why_unknown"] == "no channel of meter pv tells energy_consumption"
 
 
+def test_a_house_that_tells_its_consumption_alone_has_a_load_and_so_has_one_of_power_samples(api: Api) -> None:
+    house = Home(api)
+    house.post(register([0.1] * 90 + [0.5] * 6, "house", "energy_consumption"))
+    found = told(house, "load")
+    assert (found["peak"]["power_w"], found["quarters"]["measured"]) == (2000, 96)
+    assert [one["meter"] for one in found["readings"]] == ["house"]
+    sampled = Home(api)
+    sampled.post(samples("power_import", "W", [500.0] * 145 + [1500.0] * 144, 300))
+    found = told(sampled, "load")
+    assert (found["peak"]["power_w"], found["base_load"]["percentile_5_w"]) == (1500, 500)
+    assert found["readings"] == [
+        {"meter": "grid", "quantity": "power_import", "kind": "sample", "mean_distance_s": 300}
+    ]
+
+
 def test_load_measures_in_every_grouping(lisbon: Home) -> None:
     names = "load_factor,base_load,demand_p95,contracted_power_utilisation,time_above_contracted_power"
     whole = told(lisbon, "load")
