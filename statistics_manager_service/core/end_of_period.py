@@ -162,7 +162,7 @@ def _separate(trials: int, days: float) -> float:
 
 def _errors(came: Float64, foretold: Float64, expected: float, days: float) -> tuple[float, float]:
     """The range of what is expected, by what was foretold and what came: in ratio to it where that is above 0."""
-    low, high = _levels(len(came), days)
+    low, high = range_levels(len(came), days)
     if (foretold > 0).all() and expected > 0:
         shares = np.quantile(came / foretold, (low, high))
         return expected * float(shares[0]), expected * float(shares[1])
@@ -170,7 +170,7 @@ def _errors(came: Float64, foretold: Float64, expected: float, days: float) -> t
     return expected + float(differences[0]), expected + float(differences[1])
 
 
-def _levels(trials: int, days: float) -> tuple[float, float]:
+def range_levels(trials: int, days: float) -> tuple[float, float]:
     """The quantiles that a range ends at."""
     count = _separate(trials, days)
     high = min((count + 1) / count * (1 + LEVEL) / 2, 1.0)
@@ -226,7 +226,7 @@ def rest_of_ratio(above: Hours, below: Hours, begin: int) -> RatioRest:
     days = expected[1].days
     low = high = math.nan
     if days and len(came) >= LEAST_TRIALS and _separate(len(came), days) >= LEAST_SEPARATE:
-        ends = np.quantile(came - foretold, _levels(len(came), days))
+        ends = np.quantile(came - foretold, range_levels(len(came), days))
         low, high = min(float(ends[0]), 0.0), max(float(ends[1]), 0.0)
     return RatioRest(expected[0].expected, expected[1].expected, low, high, days, len(came))
 

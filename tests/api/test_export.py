@@ -90,7 +90,8 @@ def test_statistics_are_those_of_the_last_value_alone(each_home: Home) -> None:
 
 def test_a_home_without_readings_can_be_exported(home: Home) -> None:
     found = exported(home, home.token)
-    assert sorted(found) == ["contracts.json", "events.json", "household.json", "meters.json", "tokens.json"]
+    documents = ["contracts", "events", "goals", "groups", "household", "meters", "tokens"]
+    assert sorted(found) == [f"{one}.json" for one in documents]
 
 
 def test_an_export_holds_each_revision_of_the_contracts(each_home: Home) -> None:
@@ -102,6 +103,15 @@ def test_an_export_holds_each_revision_of_the_contracts(each_home: Home) -> None
     found = exported(each_home, each_home.token)["contracts.json"]
     assert [one["contracts"] for one in found] == [[first], [second]]
     assert [one["told_at"] for one in found] == sorted(one["told_at"] for one in found)
+
+
+def test_an_export_holds_each_revision_of_the_goals(each_home: Home) -> None:
+    first = {"id": "less", "measure": "energy_import", "period": "month", "at_most": 250.0, "unit": "kWh"}
+    for one in (first, {**first, "at_most": 200.0}):
+        answer = each_home.api.call("PUT", f"{each_home.path}/goals", json={"goals": [one]})
+        assert answer.status_code in (200, 201), answer.text
+    found = exported(each_home, each_home.token)["goals.json"]
+    assert [one["goals"] for one in found] == [[first], [{**first, "at_most": 200.0}]]
 
 
 def test_a_device_can_t_have_everything(home: Home) -> None:

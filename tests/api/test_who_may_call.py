@@ -61,6 +61,7 @@ PRICES = {
     "at": [START],
     "value": [105.37],
 }
+GOALS = {"goals": [{"id": "less", "measure": "energy_import", "period": "month", "at_most": 250, "unit": "kWh"}]}
 COMPARED = {
     "start": "2024-05-10",
     "end": "2024-05-11",
@@ -176,6 +177,13 @@ ROUTES: dict[str, Route] = {
     f"PUT {BASE}/tariffs/{{tariff}}": Route(SERVICE, body=TARIFF),
     f"GET {BASE}/tariff-schema": Route(READ),
     f"GET {BASE}/households/{{household}}/cost": Route(READ),
+    f"GET {BASE}/households/{{household}}/records": Route(
+        READ, {"measure": "energy_import", "start": START, "end": END}
+    ),
+    f"GET {BASE}/households/{{household}}/goals": Route(READ),
+    f"PUT {BASE}/households/{{household}}/goals": Route(SETTINGS, body=GOALS),
+    f"GET {BASE}/households/{{household}}/goals/progress": Route(READ),
+    f"GET {BASE}/households/{{household}}/data-quality": Route(READ, {"start": START, "end": END}),
     f"GET {BASE}/households/{{household}}/load": Route(READ, {"start": START, "end": END}),
     f"GET {BASE}/households/{{household}}/heatmap": Route(
         READ, {"measure": "energy_import", "start": START, "end": END}
@@ -221,6 +229,7 @@ def stage(api: Api) -> Stage:
         ("/tariffs/{tariff}", TARIFF),
         ("/series/{series}", PRICES),
         (f"{home.path}/contracts", CONTRACTS),
+        (f"{home.path}/goals", GOALS),
         ("/groups/{group}", {"title": "Homes", "members": [{"household": home.id}]}),
         (f"{home.path}/groups/{{group}}", {"shares": True}),
     ):
