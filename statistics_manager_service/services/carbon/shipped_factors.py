@@ -51,6 +51,11 @@ def annual_means(zone: str) -> AnnualMeans | None:
     return _all_annual_means().get(zone[:_COUNTRY_LETTERS])
 
 
+def annual_countries() -> list[str]:
+    """The countries of which annual means come with the product."""
+    return list(_all_annual_means())
+
+
 @cache
 def own_production(boundary: str) -> OwnProduction:
     """What own production stands for within a boundary, one of BOUNDARIES."""
