@@ -34,8 +34,13 @@ _NANO: Final = 10**9
 _FIFO: Final = (
     "positions count what was charged since the battery's first quarter-hour; a discharge moves the position on by its "
     "energy / efficiency, at most to what is charged; what lies between two positions are the lots that left, oldest "
-    "first. The discharge is shared by origin in proportion to what of each origin left, the same for home and grid. "
-    "In a quarter-hour charge comes before discharge; what is more than the capacity is written off, the oldest first"
+    "first. In a quarter-hour charge comes before discharge; what is more than the capacity is written off, oldest "
+    "first: position_before is behind the position_after of the quarter-hour before",
+    "of an origin there left the difference of its running sum over the lots at both positions, inside a lot "
+    "floor(its energy of that origin × position inside the lot / lot)",
+    "the discharge without of_unknown_origin is shared in proportion to what left of production, of grid, and of other "
+    "origin, and what the home got in proportion to that: each share is floor(amount × running sum / sum) less the one "
+    "before, the last gets the rest",
 )
 
 
@@ -122,7 +127,7 @@ def _told(books: Books, first: int, last: int) -> dict[str, Any]:
             "basis": str(books.efficiency.basis),
             "per_million": books.efficiency.ppm,
         },
-        "rule": [*RULE[:3], _FIFO],
+        "rule": [*RULE[:3], *_FIFO],
         "start": _state(books, first),
         "end": _state(books, last),
         "charge_kwh": kwh(int(books.charge_milliwh[some].sum())),

@@ -49,6 +49,8 @@ _FLOWS: Final = {
     "emissions_import": ("import",),
     _SELF: ("production", "export"),
 }
+#: The flow without which nothing can be said; of the others the import.
+_NEEDS: Final = {_SELF: "production", "emissions_avoided_export": "export"}
 #: Those whose energy comes by the attribution.
 _MIXED: Final = frozenset({"emissions_consumption", _DEVICE, "emissions_untracked", "emissions_avoided_export"})
 _UNIT: Final = "mWh × mg/kWh = ng; grams are whole nanograms, nothing is rounded but the last figure"
@@ -76,12 +78,14 @@ class CarbonAccounts:
         behind.more["factors"] = shown
         if about.measure == _INTENSITY:
             self._intensity(about, account, behind, shown)
-        else:
+        elif _NEEDS.get(about.measure, "import") in account.carbon.flows.present:
             _emissions(about, account.carbon, behind, shown)
+        else:
+            behind.reasons.append(f"the home tells no {_NEEDS.get(about.measure, 'import')}")
         self._same_hours(about, factors, shown)
         if about.value != about.value:  # NaN
             behind.filled = f"{about.measure} is not known"
-            if not about.column.lacks:
+            if not about.column.lacks and not behind.reasons:
                 behind.reasons.append(NOT_IN_TIME if told.flows or about.measure == _INTENSITY else NOTHING_READ)
         return behind
 
