@@ -152,7 +152,7 @@ def origins(
     battery into itself: it comes back with the origins it went with.
     """
     known = discharge_milliwh - ledger.unknown_milliwh
-    whole = ledger.carried_out(np.diff(ledger.charged_milliwh))
+    whole = ledger.left_milliwh[1:] - ledger.begins_milliwh
     back = {one: np.zeros_like(known) for one in charge_by_origin}
     found: dict[str, Int64] = {}
     for _ in range(_ROUNDS):

@@ -19,7 +19,7 @@ from statistics_manager_service.services.remembering import Remembered
 from statistics_manager_service.services.telemetry.as_known import as_known
 
 #: A year of a home of eight channels takes some ten megabytes.
-_MOST_KEPT_BYTES: Final = 2**27
+_MOST_KEPT_BYTES: Final = 2**26
 #: Columns of a piece that a sheet comes to hold: flows, their seconds, the attribution; and of each device.
 _COLUMNS, _OF_A_DEVICE, _COLUMN_BYTES = 26, 8, 8
 
