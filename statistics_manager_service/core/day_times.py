@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.core.units import QUARTER_S, S_PER_DAY, US_PER_S
+from statistics_manager_service.core.units import QUARTER_S, S_PER_DAY, S_PER_HOUR, S_PER_MINUTE, US_PER_S
 
 #: 1970-01-01 was a Thursday; Monday is 0.
 _WEEKDAY_OF_EPOCH: Final = 3
@@ -52,8 +52,9 @@ def day_times(start_us: Int64, offset_s: Int64, step_s: int = QUARTER_S) -> DayT
 
 def clock_labels(step_s: int = QUARTER_S) -> list[str]:
     """The times of day in steps from midnight: 00:00, 00:15, …"""
-    minutes = range(0, S_PER_DAY // 60, step_s // 60)
-    return [f"{minute // 60:02d}:{minute % 60:02d}" for minute in minutes]
+    minutes = range(0, S_PER_DAY // S_PER_MINUTE, step_s // S_PER_MINUTE)
+    per_hour = S_PER_HOUR // S_PER_MINUTE
+    return [f"{minute // per_hour:02d}:{minute % per_hour:02d}" for minute in minutes]
 
 
 def date_labels(day: Int64) -> list[str]:

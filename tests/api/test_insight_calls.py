@@ -390,6 +390,8 @@ def test_which_temperature_is_the_one_outside_is_told_or_asked(api: Api) -> None
     assert told(home, "degree-days", temperature_meter="roof")["heating_degree_days"] == 14
     assert "tells no temperature" in told(home, "degree-days", temperature_meter="oven")["why_unknown"]
     assert home.ask("heating_degree_days", "daily", "2024-03-31", "2024-04-01")["series"][0]["values"] == [None]
+    of_roof = home.values("heating_degree_days", "daily", start="2024-03-31", end="2024-04-01", meter="roof")
+    assert of_roof == [14]
     assert home.api.call("PATCH", home.path, json={"temperature_meter": "roof"}).status_code == 200
     assert told(home, "degree-days")["heating_degree_days"] == 14
     assert home.values("heating_degree_days", "daily", start="2024-03-31", end="2024-04-01") == [14]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,15 +44,3 @@ class AskedTime:
         if self.as_of is None:
             return view, home
         return as_known(view, home, parse_moment(self.as_of, home.household.timezone, "as_of"))
-
-
-def refuse_faults(*checks: Callable[[], object]) -> None:
-    """Run checks that raise BadInput. Raises BadInput with the faults of all of them."""
-    faults: list[Fault] = []
-    for check in checks:
-        try:
-            check()
-        except BadInput as error:
-            faults += error.faults
-    if faults:
-        raise BadInput.of(faults)

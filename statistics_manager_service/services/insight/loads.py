@@ -22,7 +22,7 @@ from statistics_manager_service.core.load import (
     night_median,
 )
 from statistics_manager_service.core.readings import Float64
-from statistics_manager_service.core.units import MILLI, QUARTER_S, US_PER_S
+from statistics_manager_service.core.units import MILLI, QUARTER_S, S_PER_MINUTE, US_PER_S
 from statistics_manager_service.services.homes import Home, Homes, known_state
 from statistics_manager_service.services.insight.asked_time import AskedTime
 from statistics_manager_service.services.insight.load_quarters import LoadQuarters, load_quarters, told_by
@@ -243,8 +243,8 @@ def _notes(quarters: LoadQuarters, read_every: Sequence[ReadEvery]) -> list[str]
         if one.every_s is not None and one.every_s > _SELDOM_S:
             name = f"{one.channel.quantity} of meter {one.channel.meter}"
             notes.append(
-                f"{name} was read every {one.every_s / 60:.0f} minutes on average: where readings lie further apart "
-                "than a quarter-hour, its power is the mean between them, and hides peaks"
+                f"{name} was read every {one.every_s / S_PER_MINUTE:.0f} minutes on average: where readings lie "
+                "further apart than a quarter-hour, its power is the mean between them, and hides peaks"
             )
     if quarters.estimated.any():
         notes.append("estimated quarter-hours are means over gaps, which hide peaks and lows: none of them counts")

@@ -35,6 +35,7 @@ from statistics_manager_service.services.homes import Home, Homes, known_state
 from statistics_manager_service.services.insight.asked_time import AskedTime
 from statistics_manager_service.services.ports import Channel, ReadView, Store
 
+_WEEK_US: Final = 7 * US_PER_DAY
 WHY_INDICATIVE: Final = (
     "EN 50160 judges 10-minute means (of frequency 10-second means) of instruments of IEC 61000-4-30; here they are "
     "means of the samples of quarter-hours, by the home's own meters"
@@ -173,7 +174,7 @@ def _frequency(view: ReadView, channel: Channel, cal: Calendar, least_samples: i
 def _weeks(cal: Calendar, first: int, valid: Valid, nominal_milli: int) -> list[Week]:
     """What is said of each civil week, whole or cut by the time that is asked for."""
     start_us, end_us = cal.whole_start_us, int(cal.edges_us[-1])
-    whole = calendar(cal.zone, GroupBy.WEEKLY, start_us, end_us + 7 * US_PER_DAY).edges_us
+    whole = calendar(cal.zone, GroupBy.WEEKLY, start_us, end_us + _WEEK_US).edges_us
     weeks = []
     for i, (begin_us, stop_us) in enumerate(zip(cal.edges_us[:-1].tolist(), cal.edges_us[1:].tolist(), strict=True)):
         part = valid.mean_milli[quarter_after(begin_us) - first : max(quarter_of(stop_us), first) - first]
