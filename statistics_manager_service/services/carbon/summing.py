@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 
 from statistics_manager_service.core.readings import Float64
+from statistics_manager_service.core.units import MILLIWH_PER_KWH
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.measuring import Column
 
@@ -37,19 +38,19 @@ def summed_account(columns: Sequence[Column]) -> tuple[Mapping[str, Float64], Ma
     some = [one for one in columns if CARBON in one.more and one.shared is not None]
     if not some:
         return {}, {}, None
-    energies = np.array([one.shared for one in some])
-    whole = energies.sum(axis=0)
+    energies = [np.rint(one.shared * MILLIWH_PER_KWH) for one in some if one.shared is not None]  # whole again
+    whole = np.sum(energies, axis=0)
     names = dict.fromkeys(name for one in some for name in one.shares)
     shares = {}
     for name in names:
         told = sum(
-            np.nan_to_num(one.shares[name]) * energy
+            np.rint(np.nan_to_num(one.shares[name]) * energy)
             for one, energy in zip(some, energies, strict=True)
             if name in one.shares
         )
         shares[name] = np.where(whole > 0, told / np.where(whole > 0, whole, 1), np.nan)
     accounts = [(one.more[CARBON], float(energy.sum())) for one, energy in zip(some, energies, strict=True)]
-    return shares, {CARBON: _merged(accounts)}, whole
+    return shares, {CARBON: _merged(accounts)}, whole / MILLIWH_PER_KWH
 
 
 def _merged(accounts: Sequence[tuple[Mapping[str, Any], float]]) -> dict[str, Any]:
