@@ -186,21 +186,25 @@ def _trials(one: Hours, missing: Float64, *, weighed: bool = True) -> tuple[Floa
     ahead = len(missing)
     first = max(one.now - ahead - MOST_TRIALS + 1, LEAST_DAYS)
     days = range(first, one.now - ahead + 1)
-    came, foretold = [], []
     if not days:
         return np.zeros(0), np.zeros(0)
-    for day, weekdays in zip(days, _usual_of_all(one.per_hour[: days[-1]], len(days)), strict=True):
-        expectation, _ = expected_hours(one, weekdays, day, day, day + ahead)
-        value = one.per_hour[day : day + ahead]
-        wanted = missing * np.nan_to_num(expectation)
-        told: NDArray[np.bool_] = np.isfinite(value) & np.isfinite(expectation)
-        whole, part = float(np.abs(wanted).sum()), float(np.abs(wanted[told]).sum())
-        if not told[missing > 0].mean() >= _TOLD_SHARE or (weighed and part < _TOLD_SHARE * whole):
-            continue
-        scale = whole / part if weighed and part > 0 else 1.0
-        came.append(float((missing[told] * value[told]).sum()) * scale)
-        foretold.append(float(wanted[told].sum()) * scale)
-    return np.array(came), np.array(foretold)
+    weekdays = _usual_of_all(one.per_hour[: days[-1]], len(days))
+    expectation = weekdays[:, np.arange(ahead) % _DAYS_PER_WEEK]
+    if ahead > FAR_DAYS + 1:
+        of_days = (expected_hours(one, each, day, day, day + ahead) for day, each in zip(days, weekdays, strict=True))
+        expectation = np.array([hours for hours, _ in of_days])
+    value = np.moveaxis(sliding_window_view(one.per_hour, ahead, axis=0)[first : days[-1] + 1], 2, 1)
+    told: NDArray[np.bool_] = np.isfinite(value) & np.isfinite(expectation)
+    wanted = missing * np.nan_to_num(expectation)
+    came = (missing * np.where(told, value, 0.0)).sum(axis=(1, 2))
+    foretold = np.where(told, wanted, 0.0).sum(axis=(1, 2))
+    counts = (told & (missing > 0)).sum(axis=(1, 2)) >= _TOLD_SHARE * (missing > 0).sum()
+    if weighed:
+        whole, part = np.abs(wanted).sum(axis=(1, 2)), np.where(told, np.abs(wanted), 0.0).sum(axis=(1, 2))
+        counts &= part >= _TOLD_SHARE * whole
+        scale = np.where(part > 0, whole / np.where(part > 0, part, 1.0), 1.0)
+        came, foretold = came * scale, foretold * scale
+    return came[counts], foretold[counts]
 
 
 @dataclass(frozen=True, slots=True)

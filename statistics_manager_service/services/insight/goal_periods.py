@@ -8,6 +8,7 @@ import numpy as np
 
 from statistics_manager_service.core.civil import Calendar, GroupBy, calendar
 from statistics_manager_service.core.units import US_PER_DAY
+from statistics_manager_service.core.zones import EARLIEST_US
 from statistics_manager_service.services.insight.goals import Goal
 from statistics_manager_service.services.ports import Household
 
@@ -56,5 +57,10 @@ def periods_before(household: Household, goal: Goal, start_us: int, first_us: in
 def _divided(household: Household, group_by: GroupBy, start_us: int, end_us: int) -> Calendar:
     billing = household.billing
     return calendar(
-        household.timezone, group_by, start_us, end_us, billing_day=billing.day, billing_dates=billing.dates
+        household.timezone,
+        group_by,
+        max(start_us, EARLIEST_US),
+        end_us,
+        billing_day=billing.day,
+        billing_dates=billing.dates,
     )
