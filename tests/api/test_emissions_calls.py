@@ -188,3 +188,18 @@ def test_the_summary_tells_emissions_where_they_are_known(api: Api, zone: str) -
     tell(api, zone, 100, interval="PT1H", at=[datetime.fromtimestamp((now - 900) // 3600 * 3600, UTC).isoformat()])
     told = api.get(f"{home.path}/summary").json()["this_year"]["emissions_import"]
     assert (told["value"], told["unit"], told["carbon"]["source"]) == (100.0, "gCO2eq", "uploaded")
+
+
+def test_emissions_of_different_methods_are_not_compared(api: Api) -> None:
+    zone = f"PT-E{next(_NUMBERS)}"
+    home = home_of(api, zone)
+    tell(api, zone, 100, boundary="direct")  # of the first hour; of the second Portugal's annual mean alone is known
+    query = {"group_by": "hourly", "start": HOURS[1], "end": "2024-05-10T12:00:00Z", "compare": "previous"}
+    told = home.ask_raw("emissions_import", **query).json()["series"][0]
+    assert told["carbon"]["boundary"] == "direct"
+    tell(api, zone, 100, boundary="lifecycle", at=[HOURS[1]])
+    told = home.ask_raw("emissions_import", **query).json()["series"][0]
+    assert (told["carbon"]["boundary"], told["compared"]["carbon"]["boundary"]) == ("lifecycle", "direct")
+    matched = told["compared"]["matched"]
+    assert matched["change"] is None
+    assert "different methods (average, direct, consumption; average, lifecycle, consumption)" in matched["why"]

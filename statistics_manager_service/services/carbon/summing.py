@@ -18,13 +18,19 @@ _METHOD: Final = ("basis", "boundary", "scope")
 _SHARE_DECIMALS: Final = 6
 
 
+def several_methods(columns: Sequence[Column]) -> str | None:
+    """The methods of the intensities that some columns of emissions are of, in words; None where there is one at most:
+    then they can be added up and compared."""
+    methods = sorted({tuple(str(one.more[CARBON][name]) for name in _METHOD) for one in columns if CARBON in one.more})
+    return "; ".join(", ".join(one) for one in methods) if len(methods) > 1 else None
+
+
 def refuse_several_methods(columns: Sequence[Column]) -> None:
     """Raises BadInput, naming the methods, where the emissions of some homes are of intensities of several: what is of
     the life cycle and what is of the stack is no sum, nor what is of average and of marginal plants. columns: of one
     measure."""
-    methods = sorted({tuple(str(one.more[CARBON][name]) for name in _METHOD) for one in columns if CARBON in one.more})
-    if len(methods) > 1:
-        told = "; ".join(", ".join(one) for one in methods)
+    told = several_methods(columns)
+    if told is not None:
         why = (
             f"their emissions are of intensities of different methods ({told}), which are not added up: ask for each "
             "alone, or for one method by carbon_source or carbon_boundary"

@@ -15,6 +15,7 @@ from statistics_manager_service.core.combining import DECIMALS, How, combination
 from statistics_manager_service.core.earlier import Earlier
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import US_PER_S
+from statistics_manager_service.services.carbon.summing import several_methods
 from statistics_manager_service.services.measuring import Column
 
 #: A day of which less is measured or estimated is not known, and is matched with nothing.
@@ -79,6 +80,10 @@ class Comparison:
         both = (pair >= 0) & sides[0].known
         both[both] = sides[1].known[pair[both]]
         count = int(both.sum())
+        methods = several_methods((self.now[i], self.then[i]))
+        if methods is not None:
+            differ = f"they are of intensities of different methods ({methods})"
+            return Matched(math.nan, math.nan, math.nan, math.nan, count, of, differ)
         if how is How.NOT:
             return Matched(math.nan, math.nan, math.nan, math.nan, count, of, f"values of {measure} do not add up")
         if not count:
