@@ -133,6 +133,9 @@ ROUTES: dict[str, Route] = {
     f"DELETE {BASE}/households/{{household}}": Route(SERVICE, status=204),
     f"GET {BASE}/households/{{household}}/statistics": Route(READ, ASKED),
     f"GET {BASE}/households/{{household}}/energy-flows": Route(READ, {"start": START, "end": END}),
+    f"GET {BASE}/households/{{household}}/explain": Route(
+        READ, {"measure": "energy_import", "start": START, "end": END}
+    ),
     f"GET {BASE}/households/{{household}}/last": Route(READ),
     f"GET {BASE}/households/{{household}}/forecast": Route(READ, {"start": START, "end": END}),
     f"GET {BASE}/households/{{household}}/forecast-accuracy": Route(READ),
