@@ -91,11 +91,11 @@ class HomesCompared:
             own = self._own(view, home, measure, edges_us, row.timezone)
             traits = _name(traits_of(home.channels))
             told = _told_to(view.told_quartiles(row.group_no, measure, *days), traits)
-            if told is None or told.traits == _ALL:
+            new = None
+            if told is None or told.traits != traits:
                 new = self._new(view, row, measure, days, edges_us, traits)
-                told = new if told is None or (new is not None and new.traits == traits) else told
-                if new is not None and told is new:
-                    told = self._keep(row, new)
+        if new is not None and (told is None or new.traits == traits):
+            told = self._keep(row, new)
         unit = DEFINITIONS[measure].unit
         if told is None:
             return Compared(own, unit, row.timezone, why=TOO_FEW)
