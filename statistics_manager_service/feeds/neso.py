@@ -71,25 +71,25 @@ class Neso:
     def fetch(self, zone: str, start_us: int, _end_us: int, /) -> list[ToldIntensity]:
         """What it tells of the two days from the start on. Raises Unavailable, also where the answer is nonsense;
         Declined."""
-        return self._told(zone, f"/intensity/{_label(start_us)}/fw48h")
+        return self._told(self._slots(zone, f"/intensity/{_label(start_us)}/fw48h"))
 
     def history(self, zone: str, start_us: int, end_us: int, /) -> Iterator[ToldStretch]:
         """What it tells of a range, two weeks at a time. Raises Unavailable, Declined."""
         for begin_us in range(start_us, end_us, _AT_ONCE_US):
             stop_us = min(begin_us + _AT_ONCE_US, end_us)
-            told = self._told(zone, f"/intensity/{_label(begin_us)}/{_label(stop_us)}")
-            # the slot that ends at the beginning may be told, too
-            yield ToldStretch(begin_us, stop_us, [one for one in told if begin_us <= one.start_us < stop_us])
+            slots = self._slots(zone, f"/intensity/{_label(begin_us)}/{_label(stop_us)}")
+            slots = [one for one in slots if begin_us <= one.start < stop_us]  # the one before may be told, too
+            lost = sum(map(_is_lost, slots))
+            notes = (f"measurements that were lost, told as 0: {lost}",) if lost else ()
+            yield ToldStretch(begin_us, stop_us, self._told(slots), notes)
 
-    def _told(self, zone: str, path: str) -> list[ToldIntensity]:
+    def _told(self, slots: list[_Slot]) -> list[ToldIntensity]:
         found = []
-        for one in self._slots(zone, path):
+        for one in slots:
             length, told = one.end - one.start, one.intensity
             if length not in LENGTHS_US.values():
                 raise nonsense(self._upstream.name, f"a slot of {length // US_PER_S} s; 15, 30 or 60 minutes are read")
-            # where a measurement was lost, 0 has been told of it: no such mix is forecast to emit anything
-            actual = None if told.actual == 0 and told.forecast else told.actual
-            for kind, value in ((FORECAST, told.forecast), (MEASURED, actual)):
+            for kind, value in ((FORECAST, told.forecast), (MEASURED, None if _is_lost(one) else told.actual)):
                 if value is None:
                     continue
                 try:
@@ -106,6 +106,11 @@ class Neso:
         if told.regionid != int(region[1]):
             raise nonsense(name, f"it tells of region {told.regionid}, not of {region[1]}")
         return told.data
+
+
+def _is_lost(slot: _Slot) -> bool:
+    """Whether a measurement was lost: 0 has been told of such, while the mix was forecast to emit."""
+    return slot.intensity.actual == 0 and bool(slot.intensity.forecast)
 
 
 def _label(at_us: int) -> str:

@@ -72,6 +72,7 @@ def test_neso_that_has_lost_a_measurement_has_measured_nothing(server: UpstreamS
     server.answers(f"/intensity/{minutes(START)}/{minutes(START + HOUR_US)}", {"data": lost})
     (stretch,) = Neso(upstream(server)).history("GB", START, START + HOUR_US)
     assert [one.kind for one in stretch.values] == ["forecast", "forecast"]
+    assert stretch.notes == ("measurements that were lost, told as 0: 1",)
 
 
 def test_neso_tells_of_a_region_what_is_forecast(server: UpstreamServer) -> None:

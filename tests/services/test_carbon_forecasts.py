@@ -9,6 +9,8 @@ from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from measured import HOUR_US, Clock, open_store, put_home, us
 from upstream_server import UpstreamServer, wait_until
 
@@ -28,7 +30,7 @@ from statistics_manager_service.services.carbon.carbon import (
     IntensitySource,
     time_zone_of,
 )
-from statistics_manager_service.services.carbon.carbon_rows import Method
+from statistics_manager_service.services.carbon.carbon_rows import IntensityRow, IntensitySeries, Method
 from statistics_manager_service.services.carbon.fetching import Fetching
 from statistics_manager_service.services.carbon.intensities import Kept, ToldIntensity, intensity_quarters, keep
 from statistics_manager_service.storage.database import SqlStore
@@ -520,6 +522,57 @@ def test_a_later_issue_goes_on_counting_where_an_earlier_one_is_told_with_anothe
     with each_store.reading() as view:
         rows = view.intensity_issues(1, MIDNIGHT, MIDNIGHT + 1)
     assert [one.intensity_mg_per_kwh for one in rows] == [1_000, 10_000, 11_000, 2_000], "all of them are kept"
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 6)), min_size=1, max_size=12))
+def test_whatever_is_told_again_the_newest_issue_counts_as_it_was_told_last_and_nothing_is_lost(
+    some: list[tuple[int, int, int]],
+) -> None:
+    """Tellings, each a minute or more after the one before: which issue, what value, how many minutes later."""
+    rows = _Rows()
+    now_us, last, told = us("2024-05-10"), dict[int, int](), set[tuple[int, int]]()
+    for issue, mg, minutes in some:
+        now_us += minutes * 60_000_000
+        one = ToldIntensity(MIDNIGHT, HOUR_US, mg, issued_us=us("2024-05-09") + issue * HOUR_US)
+        kept = keep(rows, "PT", "sentinel", Method(), [one], now_us)
+        assert kept.accepted == (last.get(issue) != mg)
+        last[issue] = mg
+        told.add((issue, mg))
+        assert rows.newest().intensity_mg_per_kwh == last[max(last)]
+    assert {
+        ((min(one.updated_us, one.issued_us) - us("2024-05-09")) // HOUR_US, one.intensity_mg_per_kwh)
+        for one in rows.rows
+    } == told
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=10))
+def test_what_was_known_of_an_issue_at_any_time_is_what_had_been_told_last(values: list[int]) -> None:
+    rows, now_us = _Rows(), us("2024-05-10")
+    for i, mg in enumerate(values):
+        one = ToldIntensity(MIDNIGHT, HOUR_US, mg, issued_us=now_us)
+        keep(rows, "PT", "sentinel", Method(), [one], now_us + i * HOUR_US)
+    assert [rows.newest(now_us + i * HOUR_US).intensity_mg_per_kwh for i in range(len(values))] == values
+
+
+class _Rows:
+    """Intensities in memory: what `keep` needs of a store."""
+
+    def __init__(self) -> None:
+        self.rows: list[IntensityRow] = []
+
+    def put_intensity_series(self, series: IntensitySeries) -> IntensitySeries:
+        return series
+
+    def intensity_issues(self, *_: int) -> list[IntensityRow]:
+        return sorted(self.rows, key=lambda one: one.issued_us)
+
+    def put_intensities(self, rows: Sequence[IntensityRow]) -> int:
+        assert not {one.issued_us for one in rows} & {one.issued_us for one in self.rows}, "nothing is overwritten"
+        self.rows += rows
+        return len(rows)
+
+    def newest(self, until_us: int = 2**62) -> IntensityRow:
+        return max((one for one in self.rows if one.issued_us <= until_us), key=lambda one: one.issued_us)
 
 
 def test_runs_are_cut_where_a_better_value_covers_a_part(each_store: SqlStore) -> None:

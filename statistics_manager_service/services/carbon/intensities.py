@@ -24,7 +24,7 @@ from statistics_manager_service.services.carbon.carbon_rows import (
     Method,
 )
 
-#: How long before a later issue one is set that was told once more: room for very many of them.
+#: How long before a later issue one is set, at most, that was told once more.
 _BEFORE_A_LATER_US: Final = US_PER_S
 
 
@@ -95,25 +95,28 @@ def keep(
 
 def _issue(known: Sequence[IntensityRow], told: ToldIntensity, now_us: int) -> int | None:
     """Under which issue a value is to be kept; None where it is known. known: all issues of its beginning and kind, in
-    their order."""
-    if told.issued_us is None:
-        tellings = known
-    else:  # first under its own name; those since then name it as their update
-        tellings = [
-            row for row in known if told.issued_us == row.issued_us or told.issued_us == row.updated_us < row.issued_us
-        ]
-    if not tellings:
-        return now_us if told.issued_us is None else told.issued_us
-    last = tellings[-1]
-    if (last.length_us, last.intensity_mg_per_kwh, last.quality) == (
+    their order, which is also that of the issues that they name."""
+    named_us = told.issued_us
+    tellings = known if named_us is None else [row for row in known if _named_us(row) == named_us]
+    if tellings and (tellings[-1].length_us, tellings[-1].intensity_mg_per_kwh, tellings[-1].quality) == (
         told.length_us, told.intensity_mg_per_kwh, told.quality,
     ):  # fmt: skip
         return None
-    later_us = next((row.issued_us for row in known if row.issued_us > last.issued_us), None)
-    if later_us is None:
-        return max(now_us, last.issued_us + 1)
-    issued_us = max(last.issued_us + 1, later_us - _BEFORE_A_LATER_US)
-    return issued_us if issued_us < later_us else None
+    if named_us is None:
+        return max(now_us, known[-1].issued_us + 1) if known else now_us
+    before_us = max((row.issued_us for row in known if _named_us(row) <= named_us), default=named_us - 1)
+    after_us = min((row.issued_us for row in known if _named_us(row) > named_us), default=None)
+    if before_us < named_us:
+        return named_us
+    if after_us is None or after_us - before_us < 2:  # there is room for twenty, each inside of the one before
+        return max(now_us, known[-1].issued_us + 1)
+    return max((before_us + after_us) // 2, after_us - _BEFORE_A_LATER_US)
+
+
+def _named_us(row: IntensityRow) -> int:
+    """The issue that a row is a telling of: one that is no first telling names it as its update, before it was issued
+    itself."""
+    return min(row.updated_us, row.issued_us)
 
 
 def _issued_us(row: IntensityRow) -> int:
