@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from statistics_manager_service.services.carbon.carbon_rows import (
-    KINDS,
     IntensityColumns,
     IntensityRow,
     IntensitySeries,
@@ -22,14 +22,18 @@ from statistics_manager_service.storage.change_counts import count_change, state
 
 _COUNT: Final = "carbon"
 _STATE_SQL: Final = state_sql(_COUNT)
-#: Of each beginning and kind the newest issue. In SQLite the columns beside max() are those of the row that has it.
+#: Of each beginning and kind (told as its place in KINDS) the newest issue. In SQLite the columns beside max() are those
+#: of the row that has it.
 _COLUMNS_SQL: Final = {
     "sqlite": (
-        "SELECT start_us, length_us, max(issued_us), intensity_mg_per_kwh, kind FROM intensities "
+        "SELECT start_us, length_us, max(issued_us), intensity_mg_per_kwh, "
+        "CASE kind WHEN 'measured' THEN 0 WHEN 'estimated' THEN 1 ELSE 2 END FROM intensities "
         "WHERE series_no = ? AND start_us >= ? AND start_us < ? AND issued_us <= ? GROUP BY start_us, kind"
     ),
     "postgresql": (
-        "SELECT DISTINCT ON (start_us, kind) start_us, length_us, issued_us, intensity_mg_per_kwh, kind "
+        "SELECT DISTINCT ON (start_us, kind) "
+        "start_us, length_us, issued_us, intensity_mg_per_kwh, "
+        "CASE kind WHEN 'measured' THEN 0 WHEN 'estimated' THEN 1 ELSE 2 END "
         "FROM intensities WHERE series_no = %s AND start_us >= %s AND start_us < %s AND issued_us <= %s "
         "ORDER BY start_us, kind, issued_us DESC"
     ),
@@ -100,9 +104,8 @@ class IntensityQueries:
         """The same as columns, for accounts: of a year there are thousands, and no row object is made of any."""
         until_us = _EVER_US if issued_until_us is None else issued_until_us
         rows = self.driver.execute(_COLUMNS_SQL[self.dialect], (series_no, start_us, end_us, until_us)).fetchall()
-        rank = {kind: place for place, kind in enumerate(KINDS)}
-        told = np.array([(*row[:4], rank[row[4]]) for row in rows], np.int64).reshape(-1, 5).T
-        return IntensityColumns(*told)
+        numbers = np.fromiter(chain.from_iterable(rows), np.int64, len(rows) * len(IntensityColumns._fields))
+        return IntensityColumns(*np.ascontiguousarray(numbers.reshape(-1, len(IntensityColumns._fields)).T))
 
     def put_intensity_series(self, series: IntensitySeries) -> IntensitySeries:
         """The series as it is stored, made where it is not there."""
