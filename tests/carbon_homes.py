@@ -58,9 +58,13 @@ class Made:
     def ask(self, *measures: str, group_by: str = "total", **way: Any) -> dict[str, Column]:
         start_us, end_us = self.first * QUARTER_US, (self.first + self.count) * QUARTER_US
         cal = calendar(self.home.household.timezone, GroupBy(group_by), start_us, end_us)
-        made = Emissions(GridIntensities("PT", None), BalanceSheets(), BatteryBooks(), lambda: us(NOW))
-        columns = made.columns(self.store, self.home, cal, measures, Way(**way))
+        columns = emissions_of().columns(self.store, self.home, cal, measures, Way(**way))
         return {one.measure: one for one in columns}
+
+
+def emissions_of() -> Emissions:
+    """The measures, as a service makes them that has no source of its own."""
+    return Emissions(GridIntensities("PT", None), BalanceSheets(), BatteryBooks(), lambda: us(NOW))
 
 
 def in_store(first: int, told_wh: Mapping[str, Sequence[int]], **settings: Any) -> Made:

@@ -22,8 +22,8 @@ from statistics_manager_service.storage.change_counts import count_change, state
 
 _COUNT: Final = "carbon"
 _STATE_SQL: Final = state_sql(_COUNT)
-#: Of each beginning and kind (told as its place in KINDS) the newest issue. In SQLite the columns beside max() are those
-#: of the row that has it.
+#: Of each beginning and kind (told as its place in KINDS) the newest issue. In SQLite the columns beside max() are
+#: those of the row that has it.
 _COLUMNS_SQL: Final = {
     "sqlite": (
         "SELECT start_us, length_us, max(issued_us), intensity_mg_per_kwh, "
@@ -127,7 +127,7 @@ class IntensityQueries:
             cursor.executemany(sql, rows)
         elif rows:
             cursor.execute(sql, [list(column) for column in zip(*rows, strict=True)])
-        new = max(cursor.rowcount, 0)
+        new: int = max(cursor.rowcount, 0)
         if new:
             count_change(self.connection, self.dialect, _COUNT)
         return new

@@ -7,14 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from carbon_homes import LIFECYCLE_MG, Loop, Made, in_store, nanograms, tell
+from carbon_homes import LIFECYCLE_MG, Loop, Made, emissions_of, in_store, nanograms, tell
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from measured import quarter
+from measured import quarter, us
 
+from statistics_manager_service.core.civil import GroupBy, calendar
 from statistics_manager_service.core.definitions import DEFINITIONS, Family
+from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import BadInput
+from statistics_manager_service.services.balance.battery_books import BatteryBooks
+from statistics_manager_service.services.balance.sheets import BalanceSheets
 from statistics_manager_service.services.carbon.carbon_rows import ESTIMATED, FORECAST, Method
+from statistics_manager_service.services.carbon.emissions import Emissions
+from statistics_manager_service.services.carbon.explained_factors import days_behind, factors_of
+from statistics_manager_service.services.carbon.intensity_columns import GridIntensities
+from statistics_manager_service.services.column_sources import Way
 from statistics_manager_service.services.measuring import Column
 
 ADDITIVE = tuple(one.name for one in DEFINITIONS.values() if one.family is Family.CARBON and one.adds_up)
@@ -423,3 +431,86 @@ def test_what_was_known_at_an_instant_is_told_of_the_intensities_of_then() -> No
     assert made.ask("emissions_import", until_us=1_999)["emissions_import"].total == 100.0
     before = made.ask("emissions_import", until_us=999)["emissions_import"]
     assert [one["step"] for one in before.more["carbon"]["steps"]] == ["country_annual"]
+
+
+# --- edges ------------------------------------------------------------------------------------------------------------
+
+
+def test_sums_that_need_more_than_64_bits_are_exact() -> None:
+    count, wh, mg = 3_000, 2_100_000, 1_999_999
+    made = in_store(quarter(START), {"import": [wh] * count})
+    tell(made.store, made.first, [mg] * count)
+    expected = count * wh * 1000 * mg
+    assert expected > 2**63
+    column = made.ask("emissions_import")["emissions_import"]
+    assert column.total == column.value[0] == expected / 1e9
+
+
+@pytest.mark.parametrize("cut_s", [1, 450, 899])
+def test_buckets_cut_inside_a_quarter_hour_add_up(cut_s: int) -> None:
+    made = in_store(
+        quarter(START),
+        {"import": [500, 700, 300], "production": [100, 200, 0], "export": [0, 100, 0], "ev": [100] * 3},
+    )
+    tell(made.store, made.first, [100_000, 200_000, 300_000])
+    begin, end = made.first * QUARTER_US, (made.first + 3) * QUARTER_US
+    cut = begin + QUARTER_US + cut_s * 1_000_000
+    emissions = emissions_of()
+    measures = ["emissions_import", "emissions_consumption", "emissions_untracked"]
+
+    def asked(start: int, stop: int) -> list[int]:
+        cal = calendar("UTC", GroupBy.TOTAL, start, stop)
+        return [nanograms(one)[0] for one in emissions.columns(made.store, made.home, cal, measures)]
+
+    first, second, whole = asked(begin, cut), asked(cut, end), asked(begin, end)
+    assert first[0] + second[0] == whole[0]
+    for part, rest, all_ in zip(first, second, whole, strict=True):
+        assert part + rest == pytest.approx(all_, abs=4 * 300_000)  # parts of sources are rounded to milliwatt-hours
+
+
+def test_grid_energy_that_was_charged_while_its_intensity_was_not_known_is_not_counted_when_it_comes_back() -> None:
+    made = in_store(
+        quarter(START), {"import": [1000, 1000, 0, 0], "charge": [1000, 1000, 0, 0], "discharge": [0, 0, 1000, 1000]},
+        battery_efficiency=1.0, country="BR",
+    )  # fmt: skip
+    tell(made.store, made.first, [100_000, None, 100_000, 100_000], zone="BR")
+    column = made.ask("emissions_consumption", group_by="15_mins")["emissions_consumption"]
+    assert nanograms(column) == [0, 0, 100_000_000_000, 0]
+    assert np.isnan(column.value).tolist() == [False, False, False, True]
+    assert column.shares["unknown"].tolist()[2:] == [0.0, 1.0]
+    assert column.shares["battery"].tolist()[2:] == [1.0, 0.0]
+
+
+def test_a_meter_that_tells_negative_import_takes_nothing_off() -> None:
+    made = in_store(quarter(START), {"import": [500, 300]})
+    tell(made.store, made.first, [100_000, 100_000])
+    sheets = BalanceSheets()
+    cal = calendar("UTC", GroupBy.QUARTERS, made.first * QUARTER_US, (made.first + 2) * QUARTER_US)
+    sheet = sheets.of(made.store, made.home, cal.edges_us)
+    sheet.flows.energy_milliwh["import"][1] = -300_000
+    emissions = Emissions(GridIntensities("PT", None), sheets, BatteryBooks(), lambda: us("2027-01-01"))
+    (column,) = emissions.columns(made.store, made.home, cal, ["emissions_import"])
+    assert column.value.tolist() == [50.0, 0.0]
+
+
+def test_the_factors_behind_a_time_are_told_in_stretches_with_their_sources() -> None:
+    first = quarter("2026-01-01")
+    mg: list[int | None] = [100_000] * (5 * 96) + [None] * 4 + [200_000, 200_000, None, 250_000]
+    made = in_store(first, {"import": [1000] * len(mg), "production": [0] * len(mg)})
+    series = tell(made.store, first, mg, method=DIRECT)
+    intensities = GridIntensities("PT", None)
+    day_us = (first + 5 * 96) * QUARTER_US
+    found = factors_of(intensities, made.store, made.home.household, Way(), day_us, day_us + 8 * QUARTER_US)
+    told = [((one.end_us - one.start_us) // QUARTER_US, one.mg_per_kwh, one.step) for one in found.grid]
+    assert told == [
+        (4, 100_000, "same_hour_mean"), (2, 200_000, "measured"), (1, 100_000, "same_hour_mean"), (1, 250_000, "measured")
+    ]  # fmt: skip
+    assert found.grid[0].source == {
+        "source": "uploaded",
+        "basis": "average",
+        "boundary": "direct",
+        "scope": "consumption",
+    }
+    assert (found.chosen.series, [one.mg_per_kwh for one in found.own_production]) == (series, [0])
+    behind = days_behind(made.store, found.chosen, day_us + 60_000_000)
+    assert behind == [((first + day * 96 + k) * QUARTER_US, 100_000) for day in range(5) for k in range(4)]
