@@ -112,7 +112,8 @@ class CarbonAccounts:
         shown["by_step"] = by_step
         if until_us < about.end_us:
             shown["counts_until"] = label(until_us)
-            behind.lines.append(f"intensity_until {label(int(edges_us[:-1][counts][-1]))}" if counts.any() else "")
+            if counts.any():  # by the quarter-hour: the mean stays what it is until the next one
+                behind.lines.append(f"intensity_until {label(int(edges_us[1:][counts][-1]))}")
         behind.filled = (
             f"{about.measure} = {_grams(weighed, MILLI)} (Σ time × intensity, s·g/kWh) / {total} s = "
             f"{number_text(about.value)} {about.column.unit}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from statistics_manager_service.services.explaining.sample_readings import integ
 from statistics_manager_service.services.ports import Channel, ReadView
 from statistics_manager_service.services.telemetry.stretches import Stretch
 from statistics_manager_service.services.totals import COUNT, ENERGY, ESTIMATED, MEASURED, SUM, Totals
+
+_SET_ASIDE: Final = "kept and left out of the sum, which goes on from the reading before to the one behind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ def _verdicts(view: ReadView, one: Stretch, start_us: int, end_us: int) -> dict[
                 for at, milli, verdict in rows
             ),
             len(aside),
-        ),
+        )
+        | ({"why": _SET_ASIDE} if len(aside) else {}),
         "revisions": few(
             (
                 {"at": label(r.at_us), "value": in_unit(channel, r.value_milli), "replaced": label(r.replaced_us)}
