@@ -245,6 +245,8 @@ def test_a_status_says_whether_to_try_again(server: UpstreamServer, status: int,
     [({}, None), ({"carbon_source": "neso"}, "neso"), ({"host_sentinel": "http://a"}, "sentinel"),
      ({"carbon_source": "sentinel", "host_sentinel": "http://a"}, "sentinel"),
      ({"carbon_source": "neso", "host_sentinel": "http://a"}, "neso"),
+     ({"carbon_source": "none", "host_sentinel": "http://a"}, None),
+     ({"carbon_source": "entsoe", "entsoe_token": "t"}, "entsoe"),
      ({"carbon_source": "electricity_maps", "electricity_maps_token": "t"}, "electricity_maps")],
 )  # fmt: skip
 def test_the_settings_choose_the_source(settings: dict[str, Any], name: str | None) -> None:
@@ -252,7 +254,7 @@ def test_the_settings_choose_the_source(settings: dict[str, Any], name: str | No
     assert (found and found.name) == name
 
 
-@pytest.mark.parametrize(("chosen", "lacking"), [("sentinel", "HOST_SENTINEL"),
+@pytest.mark.parametrize(("chosen", "lacking"), [("sentinel", "HOST_SENTINEL"), ("entsoe", "ENTSOE_TOKEN"),
                                                  ("electricity_maps", "ELECTRICITY_MAPS_TOKEN")])  # fmt: skip
 def test_a_source_that_lacks_a_setting_says_which(chosen: Any, lacking: str) -> None:
     with pytest.raises(StatisticsError, match=lacking):

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from generation_documents import document, flat
 from hypothesis import given
 from hypothesis import strategies as st
 from measured import HOUR_US, Clock, open_store, put_home, us
@@ -19,6 +20,7 @@ from statistics_manager_service.core.labels import iso_label
 from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.errors import NotFound, StatisticsError, Unavailable
 from statistics_manager_service.feeds.electricity_maps import ElectricityMaps
+from statistics_manager_service.feeds.entsoe_generation import EntsoeMix
 from statistics_manager_service.feeds.neso import Neso
 from statistics_manager_service.feeds.sentinel import Sentinel
 from statistics_manager_service.feeds.upstream import Upstream
@@ -162,6 +164,19 @@ def test_half_hours_are_averaged_to_hours(store: SqlStore, server: UpstreamServe
     assert values(found) == [100.5 + 2 * i for i in range(24)]
     assert {one.quality for one in found} == {"forecast"}
     assert {one.issued_us for one in found} == {clock()}
+
+
+def test_of_a_generation_mix_the_hours_so_far_are_told_and_the_others_by_the_past(
+    store: SqlStore, server: UpstreamServer, clock: Clock
+) -> None:
+    put_past(store, 4, lambda before, hour: 10.0 * before + hour, source="entsoe",
+             method=Method(scope="production"))  # fmt: skip
+    told = {"begin": "2024-05-09T23:00Z", "end": "2024-05-10T11:00Z"}
+    server.answers("/api", document(flat("B04", 100, 12, **told), flat("B19", 300, 12, **told)))
+    source = EntsoeMix(Upstream("ENTSO-E", server.url, attempts=1), server.url + "/api", "secret", "lifecycle")
+    found = carbon(store, source, clock).day("PT", DAY)
+    assert values(found) == [(490 + 3 * 11) / 4] * 12 + [25.0 + hour for hour in range(12, 24)]
+    assert [one.quality for one in found] == ["measured, factors ipcc-ar5-lifecycle"] * 12 + [OF_THE_PAST] * 12
 
 
 def test_of_mixed_runs_the_latest_wins_and_each_is_kept(
