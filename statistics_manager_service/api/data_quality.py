@@ -80,7 +80,7 @@ class QualityQuery(BaseModel):
     responses={
         200: {
             "description": "Shares of the time asked (up to now) in 0..1, which add up to 1; lengths in seconds.",
-            "content": {JSON: {"example": _EXAMPLE}},
+            "content": {JSON: {"examples": {"a register that was lost": {"value": _EXAMPLE}}}},
         },
         **refusals(403, 404),
     },

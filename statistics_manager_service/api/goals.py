@@ -138,7 +138,7 @@ def goals_json(known: KnownGoals) -> dict[str, Any]:
     "/households/{household}/goals",
     summary="A household's goals",
     response_class=Response,
-    responses={200: {"content": {_JSON: {"example": _KNOWN_EXAMPLE}}}, **refusals(403, 404)},
+    responses={200: {"content": {_JSON: {"examples": {"two goals": {"value": _KNOWN_EXAMPLE}}}}}, **refusals(403, 404)},
     openapi_extra=parameters(GoalsQuery),
 )
 async def get_goals(
@@ -176,7 +176,7 @@ async def put_goals(request: Request, household: str, who: Who) -> Response:
     responses={
         200: {
             "description": "Values in the unit of each goal; `null` is unknown, with `why`.",
-            "content": {_JSON: {"example": _PROGRESS_EXAMPLE}},
+            "content": {_JSON: {"examples": {"in the middle of a month": {"value": _PROGRESS_EXAMPLE}}}},
         },
         **refusals(403, 404),
     },

@@ -124,7 +124,7 @@ class RecordsQuery(BaseModel):
     responses={
         200: {
             "description": "Values in `unit`; `null` where no bucket counts.",
-            "content": {JSON: {"example": _EXAMPLE}},
+            "content": {JSON: {"examples": {"days of little import": {"value": _EXAMPLE}}}},
         },
         **refusals(403, 404),
     },

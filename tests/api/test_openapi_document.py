@@ -217,7 +217,7 @@ def test_a_put_tells_whether_it_makes_or_replaces(api: Api, name: str) -> None:
     home = Home(api)
     stage(api)  # which makes the tariff that contracts name
     path = name.split(" ")[1].removeprefix(BASE)
-    of_a_home = "meters" in path or "contracts" in path
+    of_a_home = any(one in path for one in ("meters", "contracts", "goals"))
     made = path.format_map(
         {"household": home.id if of_a_home else new_id(), "meter": "new", "tariff": new_id(), "series": new_id()}
     )
