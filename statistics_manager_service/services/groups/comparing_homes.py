@@ -108,8 +108,8 @@ class HomesCompared:
     def for_service(self, household: str, group: str, measure: str, start: str, end: str) -> Compared:
         """As it is now, exactly, among all members that are known from beginning to end. Raises BadInput, NotFound."""
         with self._store.reading() as view:
-            row = known_group(view, group)
             known_household(view, household)
+            row = known_group(view, group)
             faults = _faults(measure, start, end, row.timezone)
             if faults:
                 raise BadInput.of(faults)
