@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from statistics_manager_service.core.definitions import Family, measures_of
+from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import QUARTER_US
 from statistics_manager_service.services.balance.batteries import BY_ORIGIN
@@ -201,9 +202,10 @@ def _lines(books: Books, first: int, last: int) -> list[str]:
         columns = (ledger.charged_milliwh, ledger.left_milliwh, ledger.usable_milliwh)
         lines.append(f"battery_{name} {' '.join(str(one[place]) for one in columns)}")
     parts = np.column_stack([books.to_home_by_origin[one][first:last] for one in ORIGINS])
-    for i in np.flatnonzero(parts.any(axis=1)).tolist():
-        told = " ".join(str(one) for one in parts[i].tolist())
-        lines.append(f"battery_to_home {label(books.edges_us[first + i])} {told}")
+    rows = np.flatnonzero(parts.any(axis=1))
+    labels = iso_labels(books.edges_us[first:last][rows], None) if len(rows) else []
+    told = zip(labels, parts[rows].tolist(), strict=True)
+    lines += [f"battery_to_home {at} {' '.join(map(str, one))}" for at, one in told]
     return lines
 
 

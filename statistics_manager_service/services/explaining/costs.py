@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
 
 from statistics_manager_service.core.definitions import Family, measures_of
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.core.units import S_PER_HOUR
+from statistics_manager_service.core.units import MILLI, S_PER_HOUR
 from statistics_manager_service.services.explaining.balances import flows_of
 from statistics_manager_service.services.explaining.bill_parts import BillParts, contracts_told, price_lines
 from statistics_manager_service.services.explaining.digests import number_text
@@ -180,14 +179,15 @@ def _peak(about: About, billed: Billed, behind: Behind) -> None:
     counts = usage.known[mine] & (elapsed_s > 0) & usage.has_import
     starts_us = billed.plan.edges_us[:-1][mine]
     rows = np.flatnonzero(counts)
-    power = [Fraction(int(energy[i]) * S_PER_HOUR, int(elapsed_s[i]) * 1_000) for i in rows.tolist()]
-    order = sorted(range(len(rows)), key=lambda i: (-power[i], i))[:FIRST_FEW]
+    # an energy of whole milliwatt-hours over at most 900 s: floats tell any two such powers apart
+    watts = energy[rows] * S_PER_HOUR / elapsed_s[rows] / MILLI
+    order = np.argsort(-watts, kind="stable")[:FIRST_FEW].tolist()
     behind.more["peaks"] = [
         {
             "from": label(starts_us[rows[i]]),
             "energy_kwh": kwh(energy[rows[i]]),
             "seconds": int(elapsed_s[rows[i]]),
-            "power_w": float(power[i]),
+            "power_w": float(watts[i]),
         }
         for i in order
     ]
