@@ -13,20 +13,19 @@ import numpy as np
 from statistics_manager_service.core.blocks import unpack_blocks
 from statistics_manager_service.core.civil import Calendar, GroupBy, calendar, check_zone, parse_moment
 from statistics_manager_service.core.correction import FEW, RUN_LIMIT_US, Verdict
-from statistics_manager_service.core.definitions import DEFINITIONS, Family
+from statistics_manager_service.core.definitions import DEFINITIONS
 from statistics_manager_service.core.earlier import Compare, earlier
 from statistics_manager_service.core.grid import block_of
 from statistics_manager_service.core.quantities import QUANTITIES, Kind, is_of_phase
-from statistics_manager_service.core.readings import Float64
 from statistics_manager_service.errors import BadInput, Fault, NotFound
 from statistics_manager_service.services.carbon.carbon_rows import BOUNDARIES, SOURCE_PATTERN
-from statistics_manager_service.services.carbon.summing import refuse_several_methods, summed_account
 from statistics_manager_service.services.column_sources import ColumnSource, Way
 from statistics_manager_service.services.homes import Home, Homes, known_household, known_state
 from statistics_manager_service.services.insight.compared import Comparison, MakeColumns, comparisons
 from statistics_manager_service.services.measuring import Column, Measurer, columns_of_each, needed
 from statistics_manager_service.services.ports import Billing, Channel, ReadView, Revision, Store
 from statistics_manager_service.services.remembering import Remembered
+from statistics_manager_service.services.sums_of_homes import sum_of_comparisons, sums_of_homes
 from statistics_manager_service.services.telemetry.as_known import as_known
 from statistics_manager_service.services.totals import Totals
 
@@ -38,9 +37,6 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 #: What `group_by` may be here; seven-day windows are FlexiHome's own meaning of weekly.
 GROUPINGS = tuple(one.value for one in GroupBy if one is not GroupBy.WINDOWS)
 
-
-#: Whole milliwatt-hours, whole nanograms.
-_KWH_DECIMALS, _GRAM_DECIMALS = 6, 9
 END_NOT_AFTER_START = Fault("end", "the end is not after the start")
 Read = TypeVar("Read")
 
@@ -439,9 +435,9 @@ class Asking:
         if len(units) > len(first.columns):
             text = "the households pay in several currencies; ask for each alone, or for those of one currency"
             raise BadInput.of([Fault("households", text)])
-        columns = _sums([one.columns for one in answers])
+        columns = sums_of_homes([one.columns for one in answers])
         name = ",".join(one.household for one in answers)
-        comparison = _sum_of_comparisons([one.comparison for one in answers if one.comparison is not None])
+        comparison = sum_of_comparisons([one.comparison for one in answers if one.comparison is not None])
         return Statistics(
             name, first.timezone, first.group_by, first.start, first.end, first.calendar, columns, comparison
         )
@@ -482,51 +478,6 @@ class Asking:
                 key = (page.channel.household_no, page.channel.channel_no)
                 page.revisions = view.revisions(*key, start_us, end_us if page.more_us is None else page.more_us)
             return pages
-
-
-def _sums(homes: Sequence[Sequence[Column]]) -> list[Column]:
-    """The sum of each measure over some homes."""
-    found = []
-    for columns in zip(*homes, strict=True):
-        column = columns[0]
-        refuse_several_methods(columns)
-        shares, more, shared = summed_account(columns)
-        decimals = _GRAM_DECIMALS if DEFINITIONS[column.measure].family is Family.CARBON else _KWH_DECIMALS
-        summed = Column(
-            column.measure,
-            column.meter,
-            column.unit,
-            _sum_known(np.array([one.value for one in columns]), decimals),
-            np.mean([one.coverage for one in columns], axis=0),
-            np.mean([one.estimated for one in columns], axis=0),
-            float(_sum_known(np.array([[one.total] for one in columns]), decimals)[0]),
-            tuple(lack for one in columns for lack in one.lacks),
-            shares,
-            more,
-            shared,
-        )
-        for one in columns:  # of what one of them lacks so that it has no value, the sum has none
-            for lack in one.lacks:
-                if np.isnan(one.value[lack.bucket]):
-                    summed.value[lack.bucket] = np.nan
-            if one.lacks and np.isnan(one.total):
-                summed.total = np.nan
-        found.append(summed)
-    return found
-
-
-def _sum_of_comparisons(some: Sequence[Comparison]) -> Comparison | None:
-    """The comparison of the sum of homes, which is of measures that add up: none of them is a ratio."""
-    if not some:
-        return None
-    before, now, then = (_sums(side) for side in zip(*((one.before, one.now, one.then) for one in some), strict=True))
-    return Comparison(some[0].earlier, before, now, then, {}, {})
-
-
-def _sum_known(values: Float64, decimals: int) -> Float64:
-    """The sum along the first axis of what is known, rounded to the unit of account; NaN where nothing is."""
-    total = np.round(np.nansum(values, axis=0), decimals)
-    return np.where(np.isnan(values).all(axis=0), np.nan, total)
 
 
 def newest_of(channels: Sequence[Channel]) -> list[Newest]:

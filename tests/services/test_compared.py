@@ -15,9 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_home import LISBON, LiveHome, flat, new_store
+from measured import HOUR_US, us
 
 from statistics_manager_service import bootstrap
 from statistics_manager_service.services.asking import Question, Statistics
+from statistics_manager_service.services.carbon.carbon_rows import MEASURED, Method
+from statistics_manager_service.services.carbon.intensities import ToldIntensity, keep
 from statistics_manager_service.services.insight.compared import Matched
 from statistics_manager_service.storage.database import SqlStore
 
@@ -217,6 +220,31 @@ def test_the_comparison_of_a_sum_is_the_sum_of_the_comparisons(home: LiveHome) -
     for one, name in zip(answers, ("home1", "home2"), strict=True):
         alone = asking.statistics(name, replace(question, timezone=one.timezone))
         assert matched(alone) == matched(one)
+
+
+def tell_intensity(home: LiveHome, begin: str, end: str, grams: int) -> None:
+    """Measured hours of the home's grid."""
+    first, last = (us(one) // HOUR_US for one in (begin, end))
+    told = [ToldIntensity(hour * HOUR_US, HOUR_US, grams * 1000, MEASURED) for hour in range(first, last)]
+    with home.store.writing() as view:
+        keep(view, "PT", "tests", Method(), told, home.clock())
+
+
+def test_emissions_are_compared_and_tell_by_what_they_are_then(home: LiveHome) -> None:
+    bootstrap.households_of(home.store).patch(
+        home.id, {"zone": "PT", "carbon_source": "tests", "carbon_boundary": "lifecycle"}, by_service=True
+    )
+    home.record("2024-05-01", "2024-05-03", lambda _: 10)
+    tell_intensity(home, "2024-05-01", "2024-05-02", 200)
+    tell_intensity(home, "2024-05-02", "2024-05-03", 100)
+    answer = ask(home.store, "emissions_import,emissions_per_kwh", "2024-05-02", "2024-05-03", timezone="UTC")
+    grams, per_kwh = matched(answer, 0), matched(answer, 1)
+    assert (grams.total, grams.total_before) == (pytest.approx(96.0), pytest.approx(192.0))
+    assert (per_kwh.total, per_kwh.total_before) == (pytest.approx(100.0), pytest.approx(200.0))
+    assert answer.comparison is not None
+    before = answer.comparison.before[0]
+    assert before.more == answer.columns[0].more
+    assert before.shares.keys() == answer.columns[0].shares.keys()
 
 
 def replace_id(home: LiveHome, household: str) -> LiveHome:

@@ -170,4 +170,5 @@ def _beside(column: Column, place: Int64) -> Column:
         tuple(one._replace(bucket=beside[one.bucket]) for one in column.lacks if one.bucket in beside),
         {name: np.where(there, share[place], 0.0) for name, share in column.shares.items()},
         column.more,
+        None if column.shared is None else np.where(there, column.shared[place], 0.0),
     )
