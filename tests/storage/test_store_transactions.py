@@ -16,6 +16,7 @@ from statistics_manager_service.services.events.event_rows import SetAsideEvent,
 from statistics_manager_service.services.events.events import new_event
 from statistics_manager_service.services.forecasts.forecast_rows import ForecastRow
 from statistics_manager_service.services.groups.group_rows import FIRST_DAY, LAST_DAY, GroupRow, MemberRow, ShareRow
+from statistics_manager_service.services.insight.goal_rows import GoalsRow
 from statistics_manager_service.services.ports import Channel, DeviceToken, Household, MeterEvent
 from statistics_manager_service.services.prices.price_rows import ContractsRow, PriceDay, PriceSeries, TariffRow
 from statistics_manager_service.services.telemetry.recording import Recorder
@@ -40,6 +41,7 @@ def fill(store: SqlStore, name: str) -> Household:
         view.add_forecasts([ForecastRow(no, "energy_import", 19_000, 1, "mock", b"x")])
         view.move_cursor(no, "influxdb", START_US)
         view.put_contracts(ContractsRow(no, START_US, [{"tariff": "pt-btn-simples", "from": "2024-01-01"}]))
+        view.put_goals(GoalsRow(no, START_US, []))
         view.add_event(new_event("SomeEvent", name, {"user_id": name}, START_US))
         view.put_waiting(WaitingEvent(f"waits-{name}", "SomeEvent", name, b"{}", 1, 1, 1, "it is down"))
         view.add_set_aside(SetAsideEvent(f"aside-{name}", "SomeEvent", name, b"{}", "no handler", "a/0/1", 1))
