@@ -251,7 +251,7 @@ def _named(series: IntensitySeries) -> str:
 def _spanned(span: IntensitySpan | None) -> str:
     if span is None:
         return "empty"
-    return f"{iso_label(span.first_us)} to {iso_label(span.end_us)}  {span.count}"
+    return f"{iso_label(span.first_us)} to {iso_label(span.end_us)}  {span.number}"
 
 
 @carbon_app.command("factors")

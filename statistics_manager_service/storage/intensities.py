@@ -137,11 +137,12 @@ class IntensityQueries:
 def _put_sql(dialect: str) -> str:
     """One statement for all rows, by what each driver does best: a year of half-hours takes a tenth of a second, with
     values of a statement of many it takes seconds."""
-    columns = [schema.intensities.c[name] for name in IntensityRow._fields]
-    names, into = ", ".join(one.name for one in columns), "intensities"
+    columns, into = IntensityRow._fields, "intensities"
+    names = ", ".join(columns)
     if dialect == "sqlite":
         return f"INSERT INTO {into} ({names}) VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING"  # noqa: S608 - names of ours
-    arrays = ", ".join(f"%s::{one.type.compile(postgresql.dialect())}[]" for one in columns)
+    types = {"kind": "text", "quality": "text"}
+    arrays = ", ".join(f"%s::{types.get(one, 'bigint')}[]" for one in columns)
     return f"INSERT INTO {into} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608 - names of ours
 
 

@@ -86,16 +86,16 @@ PATHS = (
     "/intensity/2024-01-01T00:00Z/fw48h", "/intensity/2024-01-01T00:00Z/2024-01-02T00:00Z",
     "/data/inesctec/forecast/co2-intensity",
 )  # fmt: skip
+MEMBERS = (
+    "zone", "data", "history", "forecast", "carbonIntensity", "datetime", "updatedAt", "isEstimated",
+    "emissionFactorType", "from", "to", "intensity", "actual", "regionid", "request", "value", "unit", "quality",
+    "next_url",
+)  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
     | st.sampled_from(["PT", "GB", "2024-01-01T00:00Z", "2024-01-01T00:30Z", "gCO2eq/kWh", "lifecycle"]),
     lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["zone", "data", "history", "forecast", "carbonIntensity", "datetime", "updatedAt",
-                         "isEstimated", "emissionFactorType", "from", "to", "intensity", "actual", "regionid", "request", "value",
-                         "unit", "quality", "next_url"]),
-        inner, max_size=5,
-    ),
+    | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=5),
     max_leaves=20,
 )  # fmt: skip
 

@@ -65,7 +65,7 @@ class IntensitySpan(NamedTuple):
 
     first_us: int
     end_us: int
-    count: int
+    number: int
 
 
 class IntensityColumns(NamedTuple):
