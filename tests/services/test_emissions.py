@@ -502,15 +502,9 @@ def test_the_factors_behind_a_time_are_told_in_stretches_with_their_sources() ->
     day_us = (first + 5 * 96) * QUARTER_US
     found = factors_of(intensities, made.store, made.home.household, Way(), day_us, day_us + 8 * QUARTER_US)
     told = [((one.end_us - one.start_us) // QUARTER_US, one.mg_per_kwh, one.step) for one in found.grid]
-    assert told == [
-        (4, 100_000, "same_hour_mean"), (2, 200_000, "measured"), (1, 100_000, "same_hour_mean"), (1, 250_000, "measured")
-    ]  # fmt: skip
-    assert found.grid[0].source == {
-        "source": "uploaded",
-        "basis": "average",
-        "boundary": "direct",
-        "scope": "consumption",
-    }
+    mean = (100_000, "same_hour_mean")
+    assert told == [(4, *mean), (2, 200_000, "measured"), (1, *mean), (1, 250_000, "measured")]
+    assert found.grid[0].source == {"source": "uploaded", **DIRECT._asdict()}
     assert (found.chosen.series, [one.mg_per_kwh for one in found.own_production]) == (series, [0])
     behind = days_behind(made.store, found.chosen, day_us + 60_000_000)
     assert behind == [((first + day * 96 + k) * QUARTER_US, 100_000) for day in range(5) for k in range(4)]
