@@ -508,3 +508,27 @@ def test_the_factors_behind_a_time_are_told_in_stretches_with_their_sources() ->
     assert (found.chosen.series, [one.mg_per_kwh for one in found.own_production]) == (series, [0])
     behind = days_behind(made.store, found.chosen, day_us + 60_000_000)
     assert behind == [((first + day * 96 + k) * QUARTER_US, 100_000) for day in range(5) for k in range(4)]
+
+
+def test_own_production_is_of_the_boundary_of_the_intensity_that_it_is_taken_off() -> None:
+    made = in_store(quarter(START), {"import": [0, 0], "production": [1500, 1500], "export": [1000, 1000]}, zone="GB")
+    tell(made.store, made.first, [300_000, None], zone="GB", method=DIRECT)
+    kept = made.ask("emissions_avoided_self_consumption", group_by="15_mins")["emissions_avoided_self_consumption"]
+    # of the stack 300 − 0; then the annual mean of the life cycle, 215.79 − 41
+    assert kept.value.tolist() == [150.0, 87.395]
+    assert [one["boundary"] for one in kept.more["carbon"]["own_production"]] == ["direct", "lifecycle"]
+    tell(made.store, made.first, [None, 400_000], zone="GB", method=Method("marginal", "direct"))
+    sold = made.ask("emissions_avoided_export", group_by="15_mins")["emissions_avoided_export"]
+    assert sold.value.tolist() == [300.0, 400.0]
+
+
+def test_what_a_battery_had_stored_by_an_annual_mean_of_another_method_is_said_to_be_mixed() -> None:
+    made = in_store(
+        quarter(START), {"import": [1000, 0], "charge": [1000, 0], "discharge": [0, 1000]}, zone="GB",
+        battery_efficiency=1.0,
+    )  # fmt: skip
+    tell(made.store, made.first, [None, 100_000], zone="GB", method=DIRECT)
+    column = made.ask("emissions_consumption")["emissions_consumption"]
+    assert column.total == 215.79
+    assert column.more["carbon"]["mixed"] is True
+    assert [one["step"] for one in column.more["carbon"]["steps"]] == ["battery"]
