@@ -12,14 +12,17 @@ import pandas as pd
 
 from bench.homes import START_S, YEAR_S, ZONE, readings, register
 from bench.report import Line, paired, shown_s
-from bench.stores import make
+from bench.stores import make, now_us
 from statistics_manager_service.api.encoding import JSON, group_json
 from statistics_manager_service.bootstrap import asking_of
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import MILLIWH_PER_KWH, QUARTER_S, QUARTERS_PER_DAY, US_PER_S
 from statistics_manager_service.services.asking import Question
+from statistics_manager_service.services.groups.group_rows import FIRST_DAY, ShareRow
 from statistics_manager_service.services.groups.group_statistics import GroupStatistics
 from statistics_manager_service.services.groups.groups import Groups
+from statistics_manager_service.services.groups.telling import Telling
+from statistics_manager_service.storage.database import SqlStore
 
 MANY = 1000
 _STEP = 25
@@ -88,8 +91,33 @@ def measure(folder: pathlib.Path) -> list[Line]:
     again_s = time.perf_counter() - begin
     title = f"{what}, of which one is corrected over 265 days ({shown_s(written_s)} to write)"
     lines.append(Line(title, shown_s(again_s), reference, theirs / again_s))
+    lines += _told_to_a_home(store, reference, theirs)
     store.close()
     return lines
+
+
+def _told_to_a_home(store: SqlStore, reference: str, theirs: float) -> list[Line]:
+    """What a home that shares is told, all of which share: the first time the days are made, then they stay."""
+    with store.writing() as view:
+        group = view.group("street")
+        assert group is not None
+        for one in view.members(group.group_no):
+            view.put_share(ShareRow(one.household_no, group.group_no, FIRST_DAY, None))
+    telling = Telling(store, asking_of(store), now_us)
+
+    def ask() -> bytes:
+        found = telling.statistics("home0", "street", _QUESTION)
+        return group_json(found.statistics, found.homes)
+
+    begin = time.perf_counter()
+    ask()
+    first_s = time.perf_counter() - begin
+    again_s, _ = paired(ask, ask, 5)
+    what = f"the same as a home is told it, of {MANY:,} that share"
+    return [
+        Line(f"{what}, the first time", shown_s(first_s), reference, theirs / first_s),
+        Line(what, shown_s(again_s), reference, theirs / again_s),
+    ]
 
 
 def _check(groups: GroupStatistics, frame: pd.DataFrame) -> None:

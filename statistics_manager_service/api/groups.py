@@ -34,8 +34,8 @@ from statistics_manager_service.services.asking import (
 from statistics_manager_service.services.groups.comparing_homes import Compared
 from statistics_manager_service.services.groups.group_documents import ToldGroup, date_of, span_json
 from statistics_manager_service.services.groups.group_documents import group_json as document_of
-from statistics_manager_service.services.groups.group_rows import FIRST_DAY
-from statistics_manager_service.services.groups.groups import KnownGroup, Membership, Sharing
+from statistics_manager_service.services.groups.group_rows import FIRST_DAY, GroupRow
+from statistics_manager_service.services.groups.groups import Membership, Sharing
 from statistics_manager_service.services.groups.telling import NOT_FOR_YOU
 
 router = APIRouter(tags=["Groups"])
@@ -192,15 +192,14 @@ def _json(body: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(body), status, media_type=JSON)
 
 
-def _listed(known: KnownGroup) -> dict[str, Any]:
-    group = known.group
+def _listed(group: GroupRow, members: int, sharing: int) -> dict[str, Any]:
     return {
         "id": group.id,
         "title": group.title,
         "kind": group.kind,
         "timezone": group.timezone,
-        "members": len(known.members),
-        "sharing": len(known.sharing),
+        "members": members,
+        "sharing": sharing,
     }
 
 
@@ -217,8 +216,8 @@ async def list_groups(request: Request, who: Who, asked: Annotated[GroupsQuery, 
     require_service(who)
     services = services_of(request)
     found = await run(services, lambda: services.groups.page(asked.after, asked.limit))
-    more = found[-1].group.id if len(found) == asked.limit else None
-    return _json({"groups": [_listed(one) for one in found], "next": more})
+    more = found[-1][0].id if len(found) == asked.limit else None
+    return _json({"groups": [_listed(*one) for one in found], "next": more})
 
 
 @router.put(

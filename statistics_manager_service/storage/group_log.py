@@ -1,6 +1,7 @@
 """Which UTC days of homes in groups a write transaction changes, so that the sums of their groups can follow.
 
-A home in no group costs nothing here: that it is in none is told by the statement that counts the change anyway.
+A home in no group costs next to nothing: in SQLite a lookup of its row, which the same transaction has just written, in
+PostgreSQL not that.
 """
 
 from __future__ import annotations
@@ -28,13 +29,12 @@ class GroupLog:
     dialect: str
     noted: dict[int, int]
 
-    def note_changes(self, rows: Iterable[tuple[int, int, int]]) -> None:
-        """Households whose change is counted: their number, their changes, and in how many groups they are."""
-        for household_no, changes, in_groups in rows:
-            if in_groups:
-                self.noted[household_no] = changes
-            else:
+    def note_changes(self, household_nos: Iterable[int], in_groups: Iterable[tuple[int, int]]) -> None:
+        """Households whose change is counted, and of those that are in groups, how many changes they have now."""
+        if self.noted:  # a look at the store that is kept may have noted them before
+            for household_no in household_nos:
                 self.noted.pop(household_no, None)
+        self.noted.update(in_groups)
 
     def log_days(self, household_no: int, days: Sequence[int]) -> None:
         """Days of a household whose quarter-hours change."""

@@ -81,6 +81,18 @@ class GroupQueries:
         by_id = id if self.dialect == "sqlite" else sa.collate(id, "C")
         return self._group_rows(_groups().where(by_id > (after or "")).order_by(by_id).limit(limit))
 
+    def group_sizes(self, group_nos: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Of groups, how many members each has, and how many of them share."""
+        found = []
+        for table, condition in (
+            (schema.group_members, sa.true()),
+            (schema.group_shares, schema.group_shares.c.to_day.is_(None)),
+        ):
+            some = table.c.group_no.in_(group_nos) & condition
+            statement = sa.select(table.c.group_no, sa.func.count()).where(some).group_by(table.c.group_no)
+            found.append({row[0]: row[1] for row in self.connection.execute(statement)})
+        return {number: (found[0].get(number, 0), found[1].get(number, 0)) for number in group_nos}
+
     def members(self, group_no: int) -> list[MemberRow]:
         """Of a group, ordered by household."""
         table = schema.group_members

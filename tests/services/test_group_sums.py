@@ -286,3 +286,41 @@ def test_homes_in_no_group_leave_no_notes_and_notes_are_forgotten_once_summed(fi
     assert noted() == {member.household_no}
     check(town, GroupStatistics(filled, bootstrap.asking_of(filled)))
     assert noted() == set()
+
+
+def test_what_is_not_kept_as_sums_is_added_up_while_each_is_a_member(filled: SqlStore) -> None:
+    """Power as an example: of a member of one day the samples of that day count."""
+    town = Town.of(filled, 2)
+    town.members = {town.homes[0]: {}, town.homes[1]: {"from": "2024-03-30", "to": "2024-03-31"}}
+    town.put()
+    at_us = START_US + np.arange(0, 4 * 96) * QUARTER_US
+    for home, watt in zip(town.homes, (100.0, 40.0), strict=True):
+        value = np.full(len(at_us), watt)
+        readings = WireReadings(home, "grid", "power_import", Kind.SAMPLE, "W", at_us, value)
+        Recorder(filled, lambda: us("2025-01-01")).record([readings])
+    groups = GroupStatistics(filled, bootstrap.asking_of(filled))
+    answer = groups.statistics(town.group, Question("power_import", "2024-03-29", "2024-04-02", "daily"))
+    assert answer.columns[0].value.tolist() == [100.0, 140.0, 100.0, 100.0]
+
+
+def test_coverage_is_that_of_those_that_have_such_a_flow(filled: SqlStore) -> None:
+    """Of two homes one has a production, of which the second half of the day is not known; a third day has no data."""
+    town = Town.of(filled, 2)
+    town.members = {home: {} for home in town.homes}
+    town.put()
+    for home, quantity, quarters in ((0, "energy_import", 96), (1, "energy_import", 96), (1, "energy_production", 48)):
+        at_us = us("2024-01-10") + np.arange(quarters + 1) * QUARTER_US
+        value = np.arange(quarters + 1.0)
+        readings = WireReadings(town.homes[home], "grid", quantity, Kind.REGISTER, "Wh", at_us, value)
+        Recorder(filled, lambda: us("2025-01-01")).record([readings])
+    groups = GroupStatistics(filled, bootstrap.asking_of(filled))
+    question = Question("energy_import,energy_production,energy_consumption", "2024-01-10", "2024-01-12", "daily")
+    for _ in range(2):
+        imported, produced, used = groups.statistics(town.group, question).columns
+        assert imported.coverage.tolist() == [1.0, 0.0]
+        assert produced.coverage.tolist() == [0.5, 0.0]
+        assert used.coverage.tolist() == [0.75, 0.0]
+        assert used.value[0] == 0.096 + 2 * 0.048
+        assert np.isnan(used.value[1])
+    whole = groups.statistics(town.group, Question("energy_import", "2024-01-10", "2024-01-12", "total"))
+    assert whole.columns[0].coverage.tolist() == [0.5]

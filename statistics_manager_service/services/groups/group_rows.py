@@ -99,6 +99,10 @@ class GroupRows(Protocol):
         """Ordered by id, those whose id is greater than `after`."""
         ...
 
+    def group_sizes(self, group_nos: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Of groups, how many members each has, and how many of them share."""
+        ...
+
     def members(self, group_no: int) -> list[MemberRow]:
         """Of a group, ordered by household."""
         ...

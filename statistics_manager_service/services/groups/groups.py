@@ -37,11 +37,10 @@ class Sharing(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class KnownGroup:
-    """A group, its members, and which households share with it now."""
+    """A group and its members."""
 
     group: GroupRow
     members: Sequence[MemberRow]
-    sharing: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +71,12 @@ class Groups:
         with self._store.reading() as view:
             return _known(view, known_group(view, group))
 
-    def page(self, after: str | None, limit: int) -> list[KnownGroup]:
-        """Groups in the order of their ids, after one of them."""
+    def page(self, after: str | None, limit: int) -> list[tuple[GroupRow, int, int]]:
+        """Groups in the order of their ids, after one of them; how many members each has, and how many share."""
         with self._store.reading() as view:
-            return [_known(view, one) for one in view.groups(after, limit)]
+            found = view.groups(after, limit)
+            sizes = view.group_sizes([one.group_no for one in found])
+            return [(one, *sizes[one.group_no]) for one in found]
 
     def put(self, group: str, body: Any) -> tuple[KnownGroup, bool]:
         """Make a group or replace what was told of it; it, and whether it was made.
@@ -157,8 +158,7 @@ def _membership(view: ReadView, household_no: int, household: str, group: str) -
 
 
 def _known(view: ReadView, group: GroupRow) -> KnownGroup:
-    sharing = frozenset(one.household_no for one in view.shares_with(group.group_no))
-    return KnownGroup(group, view.members(group.group_no), sharing)
+    return KnownGroup(group, view.members(group.group_no))
 
 
 def _numbers(view: ReadView, planned: Sequence[PlannedMember]) -> dict[str, int]:
