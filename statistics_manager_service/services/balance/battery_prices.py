@@ -86,14 +86,14 @@ class BatteryPrices:
 
     def _paid(self, view: ReadView, home: Home, books: Books, until_us: int | None) -> Paid:
         from_grid = books.attribution.parts["grid", "battery"]
-        prices, currency, why = self._prices(view, home, books, until_us)
+        prices, currency, why = self.prices(view, home, books, until_us)
         known = np.isfinite(prices)
         cost = np.rint(from_grid * np.where(known, prices, 0.0) * (_NANO / MILLIWH_PER_KWH)).astype(np.int64)
         # the books carry what is not negative; a price may be
         nano = books.carried_out(np.maximum(cost, 0)) - books.carried_out(np.maximum(-cost, 0))
         return Paid(nano, books.carried_out(np.where(known, 0, from_grid)), currency, why)
 
-    def _prices(
+    def prices(
         self, view: ReadView, home: Home, books: Books, until_us: int | None
     ) -> tuple[Float64, str | None, str]:
         """What one more kilowatt-hour from the grid cost in each quarter-hour, the currency, and why it is not known

@@ -9,9 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from statistics_manager_service.core.definitions import Family, measures_of
+from statistics_manager_service.core.intensity_steps import step_name
 from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.core.units import QUARTER_US
+from statistics_manager_service.core.units import MILLI, QUARTER_US
 from statistics_manager_service.services.balance.batteries import BY_ORIGIN
 from statistics_manager_service.services.balance.battery_books import (
     ORIGINS,
@@ -20,8 +21,8 @@ from statistics_manager_service.services.balance.battery_books import (
     stored_change_milliwh,
 )
 from statistics_manager_service.services.balance.battery_prices import BatteryPrices
-from statistics_manager_service.services.carbon.intensity_columns import GridIntensities
-from statistics_manager_service.services.carbon.stored_carbon import StoredCarbons
+from statistics_manager_service.services.carbon.intensity_columns import Chosen, GridIntensities
+from statistics_manager_service.services.carbon.stored_carbon import StoredCarbons, own_mg_per_kwh
 from statistics_manager_service.services.explaining.attributions import RULE, told_home
 from statistics_manager_service.services.explaining.channel_parts import channel_part
 from statistics_manager_service.services.explaining.digests import number_text
@@ -31,6 +32,7 @@ from statistics_manager_service.services.explaining.quantities import NOT_IN_TIM
 from statistics_manager_service.services.explaining.tables import kwh_column, table_of
 
 _NO_BATTERY: Final = "no channel tells of a battery"
+_NO_STATE: Final = "no state_of_charge, or no battery_capacity_kwh, is told: the change is taken to be 0"
 _NANO: Final = 10**9
 _FIFO: Final = (
     "positions count what was charged since the battery's first quarter-hour; a discharge moves the position on by its "
@@ -90,6 +92,7 @@ class BatteryAccounts:
             "cost_of_what_left": exact_text(Fraction(nano, _NANO)),
             "given_of_known_origin_kwh": kwh(known),
             "without_price_kwh": kwh(int(paid.unpriced_milliwh[first:last].sum())),
+            **self._lots_prices(about, books, first, last),
             "how": "the price of what came from the grid is price_marginal of its quarter-hour, which leaves with its "
             "lot; production costs 0",
         }
@@ -110,9 +113,47 @@ class BatteryAccounts:
             "method": chosen.method._asdict(),
             "grams_of_what_left": exact_text(Fraction(nanograms, _NANO)),
             "given_of_known_carbon_kwh": kwh(known),
+            **self._lots_carbon(about, books, chosen, first, last),
             "how": "a lot's carbon is what came from the grid × its intensity + what came from production × its own "
             "factor, which leaves with the lot",
         }
+
+    def _lots_prices(self, about: About, books: Books, first: int, last: int) -> dict[str, Any]:
+        """What a kWh from the grid cost when each lot came that left."""
+        rows = _rows_of_lots(books, first, last)
+        if len(rows) > MOST_LISTED:
+            return {}
+        prices, _, _ = self._prices.prices(about.view, about.home, books, about.way.until_us)
+        known = [None if np.isnan(one) else float(one) for one in prices[rows]]
+        return {"lots": table_of(_starts(books, rows), {"price_of_grid_per_kwh": known})}
+
+    def _lots_carbon(self, about: About, books: Books, chosen: Chosen, first: int, last: int) -> dict[str, Any]:
+        """The intensities of the grid and of own production when each lot came that left."""
+        rows = _rows_of_lots(books, first, last)
+        if len(rows) > MOST_LISTED:
+            return {}
+        life = [int(one) // QUARTER_US for one in books.edges_us[[0, -1]]]
+        told = self._intensities.told(about.view, chosen.zone, chosen.series, life[0], life[1], about.way.until_us)
+        own = np.broadcast_to(own_mg_per_kwh(chosen, told), (len(told.step),))
+        columns = {
+            "grid_g_per_kwh": (told.mg_per_kwh[rows] / MILLI).tolist(),
+            "step": [step_name(one) for one in told.step[rows].tolist()],
+            "own_production_g_per_kwh": (own[rows] / MILLI).tolist(),
+        }
+        return {"lots": table_of(_starts(books, rows), columns)}
+
+
+def _starts(books: Books, rows: Int64) -> Int64:
+    """The starts of some quarter-hours, and an edge behind the last one."""
+    return np.append(books.edges_us[rows], books.edges_us[-1])
+
+
+def _rows_of_lots(books: Books, first: int, last: int) -> Int64:
+    """The quarter-hours whose charge left in a time, or in part."""
+    charged, left = books.ledger.charged_milliwh, books.ledger.left_milliwh
+    some = (charged[1:] > left[first]) & (charged[:-1] < left[last]) & (np.diff(charged) > 0)
+    rows: Int64 = np.flatnonzero(some)
+    return rows
 
 
 def _told(books: Books, first: int, last: int) -> dict[str, Any]:
@@ -169,9 +210,8 @@ def _quarters(books: Books, first: int, last: int) -> dict[str, Any]:
 
 def _lots(books: Books, first: int, last: int) -> dict[str, Any]:
     """The charge that left in a time: the quarter-hours in which it came, with its origins."""
-    charged, left = books.ledger.charged_milliwh, books.ledger.left_milliwh
-    begin, end = int(left[first]), int(left[last])
-    rows = np.flatnonzero((charged[1:] > begin) & (charged[:-1] < end) & (np.diff(charged) > 0))
+    charged = books.ledger.charged_milliwh
+    rows = _rows_of_lots(books, first, last)
     into = books.attribution.to("battery")
     told = {"count": len(rows)}
     if len(rows) > MOST_LISTED:
@@ -215,6 +255,10 @@ def _add_states(
     """The state of charge at both ends: the mean of the quarter-hour before, or else of the one behind."""
     change = stored_change_milliwh(about.past, about.known.channels, edges_us, capacity_milliwh)
     told["stored_change_kwh"] = float(change[0]) / 1e6
+    if capacity_milliwh is None or all(one.quantity != "state_of_charge" for one in about.known.channels):
+        told["stored_change_note"] = (
+            "no state_of_charge, or no battery_capacity_kwh, is told: the change is taken to be 0"
+        )
     for one in about.known.channels:
         if one.quantity != "state_of_charge" or one.first_us is None:
             continue

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
+from pydantic import BaseModel
 
 from statistics_manager_service.core.civil import civil_label
 from statistics_manager_service.core.labels import iso_labels
@@ -59,6 +60,21 @@ def contracts_told(billed: Billed, zone: str) -> list[dict[str, Any]]:
     ]
 
 
+def rules_told(billed: Billed, start_us: int, end_us: int) -> list[dict[str, Any]]:
+    """The components and taxes of the tariffs of a time, as their documents have them."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in billed.plan.terms:
+        if one.tariff.id not in found and one.start_us < end_us and one.end_us > start_us:
+            components = [_document(component) for component in one.components()]
+            taxes = {name: _document(tax) for name, tax in one.tariff.taxes.items()}
+            found[one.tariff.id] = {"tariff": one.tariff.id, "components": components, "taxes": taxes}
+    return list(found.values())
+
+
+def _document(part: BaseModel) -> Any:
+    return part.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+
+
 def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | str) else float(value)
 
@@ -105,7 +121,7 @@ class BillParts:
             "from": label(segment.start_us),
             "to": label(segment.end_us),
             "days": exact_text(segment.days),
-            "amounts": [_amount(taxed, included=item.rule.included) for taxed in item.taxed],
+            "amounts": [_amount(taxed, sign, included=item.rule.included) for taxed in item.taxed],
             "gross": exact_text(item.gross * sign),
             "percentages": exact_text((one.gross - item.gross) * sign),
             "spread": _EVENLY if one.is_even else self._spread_text(one),
@@ -193,6 +209,13 @@ class BillParts:
                     "quarters": last - first,
                     "missing": told.missing,
                 }
+                if len(known) <= MOST_LISTED:
+                    starts_us = (first + np.arange(len(known))) * QUARTER_US
+                    rows_told = zip(iso_labels(starts_us, None), range(len(known)), known.tolist(), strict=True)
+                    found[name]["values"] = [
+                        {"at": at, "value": exact_text(values.at(i)) if is_known else None}
+                        for at, i, is_known in rows_told
+                    ]
                 for which, row in (("first", rows[:1]), ("last", rows[-1:])):
                     for i in row.tolist():
                         value = exact_text(values.at(i))
@@ -211,8 +234,8 @@ class BillParts:
         return found
 
 
-def _amount(taxed: tuple[Any, Fraction, Fraction, Fraction, Fraction], *, included: bool) -> dict[str, Any]:
-    """A part of a component that one rate taxes."""
+def _amount(taxed: tuple[Any, Fraction, Fraction, Fraction, Fraction], sign: int, *, included: bool) -> dict[str, Any]:
+    """A part of a component that one rate taxes. sign: −1 of what is paid for export, which a bill takes off."""
     amount, share, rate, net, tax = taxed
     told: dict[str, Any] = {
         "period": amount.period,
@@ -220,9 +243,9 @@ def _amount(taxed: tuple[Any, Fraction, Fraction, Fraction, Fraction], *, includ
         "unit": amount.unit,
         "unit_price": None if amount.price is None else exact_text(amount.price),
         "price_unit": amount.price_unit,
-        "net": exact_text(net),
+        "net": exact_text(net * sign),
         "tax_rate": decimal_text(rate),
-        "tax": exact_text(tax),
+        "tax": exact_text(tax * sign),
     }
     if included:
         told["note"] = "the unit price includes the tax"

@@ -167,6 +167,8 @@ def _emissions(about: About, carbon: HomeCarbon, behind: Behind, shown: dict[str
             for one in carbon.own_factors
         ]
     shown["quarters"] = table_of(carbon.flows.edges_us, _columns(about.measure, carbon, counted))
+    if carbon.stored is not None and about.measure in _MIXED:
+        behind.inputs.append({"measure": "battery_carbon_stored"})
     if carbon.stored is not None:
         behind.lines += _carried_lines(carbon, counted)
     grams = " + ".join(f"{one['grams']} ({one['told_by']})" for one in by_step if one.get("grams")) or "0"

@@ -9,9 +9,9 @@ import numpy as np
 
 from statistics_manager_service.core.definitions import Family, measures_of
 from statistics_manager_service.core.readings import Int64
-from statistics_manager_service.core.units import MILLI, S_PER_HOUR
+from statistics_manager_service.core.units import MILLI, S_PER_HOUR, US_PER_S
 from statistics_manager_service.services.explaining.balances import flows_of
-from statistics_manager_service.services.explaining.bill_parts import BillParts, contracts_told, price_lines
+from statistics_manager_service.services.explaining.bill_parts import BillParts, contracts_told, price_lines, rules_told
 from statistics_manager_service.services.explaining.digests import number_text
 from statistics_manager_service.services.explaining.explainers import About, Behind
 from statistics_manager_service.services.explaining.figures import FIRST_FEW, kwh, kwh_text, label
@@ -30,6 +30,7 @@ _ROLES: Final[dict[str, dict[str, int]]] = {
     "cost_net": {IMPORT: 1, FIXED: 1, EXPORT: -1},
     "price_import": {IMPORT: 1},
 }
+_MEASURES: Final = {IMPORT: "cost_import", FIXED: "cost_fixed", EXPORT: "revenue_export"}
 _WHY_DIFFERENCE: Final = (
     "the bill of the whole billing period is worked out, with its thresholds, tiers and taxes, and each of its amounts "
     "spread over the time that it is for; its running total is rounded once at each instant, and a time is the "
@@ -89,6 +90,7 @@ class CostBills:
             "running_total": {role: _running_told(*pair) for role, pair in totals.items()},
             "why": _WHY_DIFFERENCE,
             "components": [one for role in roles for one in parts.told(role)],
+            "rules": rules_told(billed, about.start_us, about.end_us),
             "energy_by_price": parts.energy_by_price(roles),
             "series": parts.series(about.past, about.way.until_us),
             "billed_kwh": {name: kwh(value) for name, value in netted.items()},
@@ -98,6 +100,11 @@ class CostBills:
             behind.more["prices"]["fixed_counts_until"] = label(self._now_us())
             behind.lines.append(f"fixed_until {label(self._now_us())}")
         behind.lines += [*price_lines(billed, about.start_us, about.end_us), *parts.lines(roles)]
+        if len(roles) > 1 or about.measure == "price_import":
+            behind.inputs = [
+                {"measure": _MEASURES[role], "value": money_text(end - start), "unit": currency}
+                for role, (start, end) in totals.items()
+            ] + behind.inputs
         behind.filled = _cost_text(about, totals, currency, netted["import"])
 
 
@@ -193,6 +200,9 @@ def _peak(about: About, billed: Billed, behind: Behind) -> None:
     ]
     if order:
         first = behind.more["peaks"][0]
+        peak = int(starts_us[rows[order[0]]])
+        flow = told_flow(about.past, about.known.channels, "energy_import", peak, peak + first["seconds"] * US_PER_S)
+        first["readings"] = flow.readings()
         behind.filled = (
             f"peak_demand = {kwh_text(energy[rows[order[0]]])} kWh × 3600 s/h / {first['seconds']} s × 1000 = "
             f"{number_text(about.value)} W, in the quarter-hour from {first['from']}"

@@ -160,6 +160,7 @@ def quarter_counts(edges_us: Int64, measured_s: Int64, covered_s: Int64, known: 
     seconds = edges_us // US_PER_S
     elapsed_s = seconds[1:] - seconds[:-1]
     is_measured, is_covered = known & (measured_s >= elapsed_s), known & (covered_s >= elapsed_s)
+    state = np.where(is_measured, 0, np.where(is_covered, 1, np.where(known, 2, 3)))
     return {
         "whole": len(elapsed_s),
         "measured": int(is_measured.sum()),
@@ -171,4 +172,23 @@ def quarter_counts(edges_us: Int64, measured_s: Int64, covered_s: Int64, known: 
             "measured": int(measured_s.sum()),
             "estimated": int((covered_s - measured_s).sum()),
         },
+        "not_measured": _stretches(edges_us, state),
     }
+
+
+#: How a piece of time is known; the first of them is not told.
+_STATES: Final = ("measured", "estimated", "known_in_part", "missing")
+
+
+def _stretches(edges_us: Int64, state: Int64) -> dict[str, Any]:
+    """The stretches of time that are not measured throughout, joined where they are alike."""
+    begins = np.flatnonzero(np.diff(state, prepend=-1))
+    ends = np.append(begins[1:], len(state))
+    rows = [(int(begin), int(end)) for begin, end in zip(begins, ends, strict=True) if state[begin]]
+    return few(
+        (
+            {"from": label(edges_us[begin]), "to": label(edges_us[end]), "is": _STATES[state[begin]]}
+            for begin, end in rows[:FIRST_FEW]
+        ),
+        len(rows),
+    )
