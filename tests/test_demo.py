@@ -179,6 +179,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @pytest.mark.parametrize("home, glitches", [("flat", 0), ("azores", 2)])
 def test_what_went_wrong_is_set_aside(filled: pathlib.Path, home: str, glitches: int) -> None:
     path = filled
-    asking = bootstrap.build(Settings(database_url=f"sqlite:///{path}", jwt_sign_key=SecretStr("x" * 64))).asking
-    told = asking.readings(home, "grid", "energy_import", 0, 2**62, "glitch", 100)
+    services = bootstrap.build(Settings(database_url=f"sqlite:///{path}", jwt_sign_key=SecretStr("x" * 64)))
+    told = services.kept_readings.pages(home, "grid", "energy_import", 0, 2**62, "glitch", 100)
     assert [len(page.at_us) for page in told] == [glitches]

@@ -28,18 +28,16 @@ from statistics_manager_service.services.asking import (
     ALL_MEASURES,
     END_NOT_AFTER_START,
     GROUPINGS,
-    Page,
     Question,
     check_carbon_boundary,
     check_carbon_source,
     check_compare,
-    check_quantity,
     parse_group_by,
     parse_measures,
-    parse_verdict,
     parse_week_start,
 )
 from statistics_manager_service.services.overview import summary_of
+from statistics_manager_service.services.telemetry.kept_readings import Page, check_quantity, parse_verdict
 
 router = APIRouter(tags=["Ask"])
 
@@ -291,7 +289,7 @@ async def household_last(request: Request, household: str, who: Annotated[Caller
                 "value": one.value_milli / factor_of(one.channel.quantity, one.channel.unit),
                 "unit": one.channel.unit,
             }
-            for one in services.asking.newest(household)
+            for one in services.kept_readings.newest(household)
         ]
         return orjson.dumps({"household": household, "channels": channels})
 
@@ -356,7 +354,7 @@ async def meter_readings(
         end_us = 2**62 if asked.end is None else parse_moment(asked.end, zone, "end")
         if end_us <= start_us:
             raise BadInput.of([END_NOT_AFTER_START])
-        pages = services.asking.readings(
+        pages = services.kept_readings.pages(
             household,
             meter,
             asked.quantity or "",

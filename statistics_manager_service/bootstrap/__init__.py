@@ -44,6 +44,11 @@ from statistics_manager_service.services.events.producing import Producers
 from statistics_manager_service.services.events.working import Duty, Workers
 from statistics_manager_service.services.explaining.explaining import Explaining
 from statistics_manager_service.services.forecasts.forecasting import Forecasts
+from statistics_manager_service.services.groups.comparing_homes import HomesCompared
+from statistics_manager_service.services.groups.group_statistics import GroupStatistics
+from statistics_manager_service.services.groups.groups import Groups
+from statistics_manager_service.services.groups.sharing import Shares
+from statistics_manager_service.services.groups.telling import Telling
 from statistics_manager_service.services.households import Households
 from statistics_manager_service.services.insight.data_quality import DataQuality
 from statistics_manager_service.services.insight.degree_days import DegreeDaysOfHomes
@@ -54,11 +59,6 @@ from statistics_manager_service.services.insight.insights import Insights
 from statistics_manager_service.services.insight.loads import Loads
 from statistics_manager_service.services.insight.records import Records
 from statistics_manager_service.services.insight.voltages import Voltages
-from statistics_manager_service.services.groups.comparing_homes import HomesCompared
-from statistics_manager_service.services.groups.group_statistics import GroupStatistics
-from statistics_manager_service.services.groups.groups import Groups
-from statistics_manager_service.services.groups.sharing import Shares
-from statistics_manager_service.services.groups.telling import Telling
 from statistics_manager_service.services.money.bills import Bills
 from statistics_manager_service.services.money.comparing import Comparing
 from statistics_manager_service.services.money.costing import Costs
@@ -71,6 +71,7 @@ from statistics_manager_service.services.prices.contracts import Contracts
 from statistics_manager_service.services.prices.price_series import PriceColumns
 from statistics_manager_service.services.prices.tariffs import Tariffs
 from statistics_manager_service.services.telemetry.fields import KNOWN_FIELDS
+from statistics_manager_service.services.telemetry.kept_readings import KeptReadings
 from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.services.telemetry.telemetry import resolve_series
 from statistics_manager_service.settings import Settings
@@ -194,6 +195,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         households=Households(store, recorder, now_us),
         tokens=tokens,
         recorder=recorder,
+        kept_readings=KeptReadings(store),
         asking=asking,
         explaining=Explaining(store, asking, explainers(bills, intensities, sheets, books, now_us)),
         energy_flows=EnergyFlowsOfHomes(store, sources, sheets, books),

@@ -34,6 +34,7 @@ from statistics_manager_service.services.money.statements import Statements
 from statistics_manager_service.services.ports import Store
 from statistics_manager_service.services.prices.contracts import Contracts
 from statistics_manager_service.services.prices.tariffs import Tariffs
+from statistics_manager_service.services.telemetry.kept_readings import KeptReadings
 from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.services.telemetry.telemetry import Unknown
 from statistics_manager_service.settings import Settings
@@ -72,6 +73,7 @@ class AppServices:
     households: Households
     tokens: Tokens
     recorder: Recorder
+    kept_readings: KeptReadings
     asking: Asking
     records: Records
     goals: Goals

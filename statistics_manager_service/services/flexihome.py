@@ -11,11 +11,11 @@ from statistics_manager_service.core.civil import Calendar
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import MILLIWH_PER_KWH
-from statistics_manager_service.services.asking import Newest, newest_of
 from statistics_manager_service.services.forecasts.forecasting import MEASURE, forecast_between
 from statistics_manager_service.services.homes import known_household, known_households
 from statistics_manager_service.services.measuring import Column, Measurer, columns_of_each, needed
 from statistics_manager_service.services.ports import Household, ReadView, Store
+from statistics_manager_service.services.telemetry.kept_readings import Newest, newest_of
 from statistics_manager_service.services.totals import Totals
 
 

@@ -28,6 +28,7 @@ from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import US_PER_DAY
 from statistics_manager_service.services.asking import Question
 from statistics_manager_service.services.explaining.explaining import Explanation
+from statistics_manager_service.services.telemetry.kept_readings import KeptReadings
 from statistics_manager_service.services.telemetry.recording import Recorder
 
 PAGE = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "explain.md").read_text()
@@ -50,7 +51,7 @@ def found(embedded_url: str) -> Iterator[tuple[Explanation, dict[str, Any]]]:
     told = WireReadings("home1", "grid", "energy_import", Kind.REGISTER, "kWh", at_us, np.array(VALUES))
     Recorder(store, bootstrap.now_us).record([told])
     question = Question("energy_import", "2024-03-31", "2024-04-01", "total")
-    page = bootstrap.asking_of(store).readings(
+    page = KeptReadings(store).pages(
         "home1", "grid", "energy_import", us("2024-03-31"), us("2024-03-31T23:00"), None, 100
     )[0]
     channel = {

@@ -24,6 +24,7 @@ from statistics_manager_service.services.forecasts.forecasting import (
     measured_quarters,
 )
 from statistics_manager_service.services.ports import Channel, Household
+from statistics_manager_service.services.telemetry.kept_readings import KeptReadings
 from statistics_manager_service.services.telemetry.recording import Recorder
 from statistics_manager_service.services.telemetry.verifying import verify
 from statistics_manager_service.storage.database import SqlStore
@@ -243,8 +244,7 @@ def channels(store: SqlStore, home: Household) -> dict[tuple[str, str, str], Cha
 
 
 def registers(store: SqlStore, home: Household) -> list[float]:
-    pages = bootstrap.build(bootstrap.Settings(database_url=str(store.engine.url), trust_unauthenticated=True), store)
-    (page,) = pages.asking.readings(home.id, "dongle", "energy_import", 0, 2**62, None, 10**6)
+    (page,) = KeptReadings(store).pages(home.id, "dongle", "energy_import", 0, 2**62, None, 10**6)
     assert set(page.verdict) == {"plausible"}
     return [one / 1000 for one in page.value_milli]
 
