@@ -32,7 +32,7 @@ from statistics_manager_service.services.asking import (
     parse_week_start,
 )
 from statistics_manager_service.services.groups.comparing_homes import Compared
-from statistics_manager_service.services.groups.group_documents import ToldGroup, date_of, span_json
+from statistics_manager_service.services.groups.group_documents import date_of, group_schema, span_json
 from statistics_manager_service.services.groups.group_documents import group_json as document_of
 from statistics_manager_service.services.groups.group_rows import FIRST_DAY, GroupRow
 from statistics_manager_service.services.groups.groups import Membership, Sharing
@@ -232,7 +232,7 @@ async def list_groups(request: Request, who: Who, asked: Annotated[GroupsQuery, 
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {JSON: {"schema": ToldGroup.model_json_schema(), "example": _GROUP}},
+            "content": {JSON: {"schema": group_schema(), "example": _GROUP}},
         }
     },
 )

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from statistics_manager_service.core.names import check_name
 from statistics_manager_service.core.sharing import SHARE_PARTS
@@ -50,20 +50,46 @@ def _share(told: Any) -> Decimal:
     return number
 
 
+_SHARE_SCHEMA: Final = {"type": "number", "minimum": 0, "maximum": 1}
+
+
 class ToldShare(BaseModel):
     """A coefficient from a date on."""
 
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
 
     begin: BillingDate | None = Field(None, alias="from", description="Civil date of the group's zone; null: always.")
-    share: Annotated[Decimal, BeforeValidator(_share)] = Field(description="0 to 1, of up to nine decimals.")
+    share: Annotated[Decimal, BeforeValidator(_share), WithJsonSchema(_SHARE_SCHEMA)] = Field(
+        description="0 to 1, of up to nine decimals."
+    )
 
 
 def _shares(told: Any) -> Any:
     return told if isinstance(told, list) else [{"share": told}]
 
 
-Shares = Annotated[list[ToldShare], BeforeValidator(_shares), Field(min_length=1, max_length=400)]
+_SHARES_SCHEMA: Final = {
+    "anyOf": [
+        _SHARE_SCHEMA,
+        {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 400,
+            "items": {
+                "type": "object",
+                "required": ["share"],
+                "additionalProperties": False,
+                "properties": {"from": {"anyOf": [{"type": "string"}, {"type": "null"}]}, "share": _SHARE_SCHEMA},
+            },
+        },
+    ]
+}
+Shares = Annotated[
+    list[ToldShare],
+    BeforeValidator(_shares),
+    Field(min_length=1, max_length=400),
+    WithJsonSchema(_SHARES_SCHEMA),
+]
 
 
 class ToldSource(BaseModel):
@@ -121,6 +147,25 @@ class ToldGroup(BaseModel):
     timezone: Zone = Field("UTC", description="IANA zone of its civil days; it can't be changed.")
     members: list[ToldMember] = Field(max_length=MOST_MEMBERS)
     sharing: ToldSharing | None = Field(None, description="Of a community: how it shares what is produced.")
+
+
+def group_schema() -> dict[str, Any]:
+    """The JSON Schema of a group, with the schemas of its members in their places."""
+    schema = ToldGroup.model_json_schema()
+    definitions = schema.pop("$defs")
+
+    def inlined(told: Any) -> Any:
+        if isinstance(told, list):
+            return [inlined(one) for one in told]
+        if not isinstance(told, dict):
+            return told
+        if "$ref" in told:
+            beside = {name: one for name, one in told.items() if name != "$ref"}
+            return inlined(definitions[told["$ref"].removeprefix("#/$defs/")] | beside)
+        return {name: inlined(one) for name, one in told.items()}
+
+    out: dict[str, Any] = inlined(schema)
+    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,12 @@ from statistics_manager_service.errors import BadInput, Fault, Forbidden
 from statistics_manager_service.services.asking import Asking, Question, Statistics, parsed
 from statistics_manager_service.services.groups.group_documents import civil_day, day_of
 from statistics_manager_service.services.groups.group_rows import GroupRow, MemberRow, ToldDay
+from statistics_manager_service.services.groups.groups import memberships_of
 from statistics_manager_service.services.groups.home_days import TOLD, Bools, HomeDays, home_days
 from statistics_manager_service.services.groups.summing import FLOWS
 from statistics_manager_service.services.measuring import Column, Lack
 from statistics_manager_service.services.ports import Billing, ReadView, Store
+from statistics_manager_service.services.remembering import Remembered
 
 #: A day is told so long after its end: what comes in later does not change it.
 SETTLED_US: Final = US_PER_DAY
@@ -39,6 +41,9 @@ HIDDEN: Final = f"fewer than {LEAST} homes have it, or one makes up most of it: 
 #: For a group that is not there as for one that the home does not share with.
 NOT_FOR_YOU: Final = "this group's figures are for homes that are members and share with it"
 _GROUPINGS: Final = (GroupBy.DAILY, GroupBy.WEEKLY, GroupBy.MONTHLY, GroupBy.YEARLY, GroupBy.TOTAL)
+#: Days that can't be told as the group is now, so that they are not worked out for each question.
+_MOST_HIDDEN_BYTES: Final = 16 * 2**20
+_DAY_BYTES: Final = 64
 _DATE_LENGTH: Final = len("2024-01-01")
 _SHARE_DECIMALS: Final = 2
 
@@ -52,12 +57,12 @@ class HomesAnswer:
 
 
 def shared_group(view: ReadView, household: str, group: str) -> GroupRow:
-    """The group, for a household that shares with it. Raises Forbidden, in the same words whether there is a group."""
-    row, owner = view.group(group), view.household(household)
-    if row is not None and owner is not None:
-        is_member = any(one.household_no == owner.household_no for one in view.members(row.group_no))
-        if is_member and any(one.household_no == owner.household_no for one in view.shares_with(row.group_no)):
-            return row
+    """The group, for a household that shares with it. Raises Forbidden, in the same words and after the same work
+    whether there is such a group: only the household's own memberships are looked at."""
+    owner = view.household(household)
+    for one in [] if owner is None else memberships_of(view, owner.household_no):
+        if one.group.id == group and one.since_day is not None:
+            return one.group
     raise Forbidden(NOT_FOR_YOU)
 
 
@@ -73,6 +78,7 @@ class Telling:
 
     def __init__(self, store: Store, asking: Asking, now_us: Callable[[], int]) -> None:
         self._store, self._asking, self._now_us = store, asking, now_us
+        self._hidden: Remembered[frozenset[int]] = Remembered(_MOST_HIDDEN_BYTES)
 
     def statistics(self, household: str, group: str, question: Question) -> HomesAnswer:
         """The group's sums as homes are told them. Raises BadInput with all faults, Forbidden."""
@@ -91,7 +97,9 @@ class Telling:
         self, view: ReadView, group: GroupRow, told: Sequence[ToldDay], first_day: int, end_day: int
     ) -> list[ToldDay]:
         """The days that can be told, and were not."""
-        known = {one.day for one in told}
+        state = view.group_state(group.group_no)
+        hidden = self._hidden.get(group.group_no, state) or frozenset()
+        known = hidden | {one.day for one in told}
         now_us = self._now_us()
         newest = _day(group.timezone, now_us - SETTLED_US) - 1
         wanted = [day for day in range(first_day, min(end_day - 1, newest) + 1) if day not in known]
@@ -110,6 +118,8 @@ class Telling:
             days_of_homes = home_days(view, homes, edges_us)
             inside = np.array([[begin <= day < one.to_day for day in run] for one, begin in members])
             found += told_days(days_of_homes, inside, run, edges_us)
+        hidden |= frozenset(wanted) - {one.day for one in found}
+        self._hidden.put(group.group_no, state, hidden, _DAY_BYTES * len(hidden))
         return found
 
     def _keep(self, group: GroupRow, new: Sequence[ToldDay], first_day: int, end_day: int) -> Sequence[ToldDay]:
