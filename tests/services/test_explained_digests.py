@@ -147,6 +147,48 @@ def test_prices_are_part_of_a_costs_digest(tmp_path: Path, sqlite_template: Path
     desk.store.close()
 
 
+def test_quarter_hours_in_which_a_flow_is_not_known_are_left_out_and_shown(made: Callable[[str], SqlStore]) -> None:
+    """Export comes in intervals, of which four hours are lost."""
+    store = made("one")
+    at_once(store)
+    at_us = np.arange(us(START), us(END), QUARTER_US, dtype=np.int64)
+    kept = (at_us < us("2026-01-02T08:00")) | (at_us >= us("2026-01-02T12:00"))
+    lengths = np.full(int(kept.sum()), QUARTER_US, np.int64)
+    export = WireReadings(
+        "home1", "grid", "energy_export", Kind.INTERVAL, "Wh", at_us[kept], np.full(len(lengths), 7.0), lengths
+    )
+    assert not Recorder(store, bootstrap.now_us).record([export]).refused
+    found = explained(store, "energy_consumption")
+    told = found.told
+    left_out = told["quarters"]["left_out"]
+    assert left_out["count"] == 4 * 4
+    assert left_out["first"][0]["from"] == "2026-01-02T08:00:00Z"
+    assert left_out["first"][0]["lacks"] == ["export"]
+    gaps = told["quarters"]["not_measured"]["first"]
+    assert {"from": "2026-01-02T08:00:00Z", "to": "2026-01-02T12:00:00Z", "is": "missing"} in gaps
+    by_quarter: dict[str, dict[str, int]] = {}
+    for line in found.text.decode().splitlines():
+        if line.startswith("quarter "):
+            _, quantity, _, _, at, energy_milliwh, *_ = line.split()
+            by_quarter.setdefault(at, {})[quantity] = int(energy_milliwh)
+    both = [one for one in by_quarter.values() if len(one) == 2]
+    assert told["value"] == sum(one["energy_import"] - one["energy_export"] for one in both) / 1_000_000
+    imported, exported = told["inputs"]
+    assert round(imported["value"] - exported["value"], 6) == told["value"]
+    assert imported["left_out_kwh"] > 0
+    assert "export" in told["formula_filled"]
+    store.close()
+
+
+def test_a_rate_of_a_meter_is_that_of_the_home_as_statistics_have_it(made: Callable[[str], SqlStore]) -> None:
+    store = made("one")
+    at_once(store)
+    of_meter, of_home = (explained(store, "self_sufficiency_rate", meter=one).told for one in ("grid", None))
+    assert of_meter["value"] == of_home["value"] == 0.0
+    assert of_meter["formula_filled"] == of_home["formula_filled"]
+    store.close()
+
+
 def test_sources_of_a_flow_are_told_in_their_order(made: Callable[[str], SqlStore]) -> None:
     """A register of the second day alone; intervals of both; samples of a part of the register's time."""
     store = made("one")

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from statistics_manager_service.core.balance import BALANCE, DERIVED, WHOLE_HOUSE
 from statistics_manager_service.core.definitions import DEFINITIONS, Family, measures_of
+from statistics_manager_service.core.quantities import QUANTITIES
 from statistics_manager_service.services.explaining.digests import number_text
 from statistics_manager_service.services.explaining.explainers import About, Behind
 from statistics_manager_service.services.explaining.figures import kwh_text, summed
@@ -47,7 +48,7 @@ class BalanceFormulas:
     def behind(self, about: About) -> Behind:
         """What is behind a measure of the balance."""
         formula, measure = FORMULAS[about.measure], about.measure
-        if about.way.meter is not None:  # of one meter what it tells
+        if about.way.meter is not None and measure in QUANTITIES:  # of one meter what it tells
             return energy_behind(about, measure, channels_of(about))
         flows = flows_of(about, formula.flows)
         if measure == "energy_consumption" and not flows:

@@ -187,41 +187,6 @@ class BillParts:
         lost = int(energy[~known].sum())
         return [{**base, **more, **({"without_price_kwh": kwh(lost)} if lost else {})}]
 
-    def series(self, view: ReadView, until_us: int | None) -> list[dict[str, Any]]:
-        """The series of prices that the tariffs name: where they come from, and what they tell of the time."""
-        found: dict[str, dict[str, Any]] = {}
-        start_us, end_us = self._edges_us.tolist()
-        first, last = start_us // QUARTER_US, -(-end_us // QUARTER_US)
-        for term in self._billed.plan.terms:
-            for key, told in term.tariff.series.items():
-                name = told.name or key
-                series = view.price_series(name)
-                if series is None or name in found or term.end_us <= start_us or term.start_us >= end_us:
-                    continue
-                values, known = quarters_as_told(view, series, first, last - first, until_us)
-                rows = np.flatnonzero(known)
-                found[name] = {
-                    "name": name,
-                    "unit": series.unit,
-                    "source": series.source,
-                    "interval_s": series.interval_s,
-                    "quarters_known": len(rows),
-                    "quarters": last - first,
-                    "missing": told.missing,
-                }
-                if len(known) <= MOST_LISTED:
-                    starts_us = (first + np.arange(len(known))) * QUARTER_US
-                    rows_told = zip(iso_labels(starts_us, None), range(len(known)), known.tolist(), strict=True)
-                    found[name]["values"] = [
-                        {"at": at, "value": exact_text(values.at(i)) if is_known else None}
-                        for at, i, is_known in rows_told
-                    ]
-                for which, row in (("first", rows[:1]), ("last", rows[-1:])):
-                    for i in row.tolist():
-                        value = exact_text(values.at(i))
-                        found[name][which] = {"at": label((first + i) * QUARTER_US), "value": value}
-        return list(found.values())
-
     def lines(self, roles: Iterable[str]) -> list[str]:
         """The amounts of the time, as lines of the canonical text."""
         found = []
@@ -232,6 +197,42 @@ class BillParts:
                 amount = exact_text(one.gross * (-1 if role == EXPORT else 1))
                 found.append(f"amount {role} {name} {label(segment.start_us)} {label(segment.end_us)} {amount}")
         return found
+
+
+def series_told(
+    billed: Billed, view: ReadView, start_us: int, end_us: int, until_us: int | None
+) -> list[dict[str, Any]]:
+    """The series of prices that the tariffs name: where they come from, and what they tell of the time."""
+    found: dict[str, dict[str, Any]] = {}
+    first, last = start_us // QUARTER_US, -(-end_us // QUARTER_US)
+    for term in billed.plan.terms:
+        for key, told in term.tariff.series.items():
+            name = told.name or key
+            series = view.price_series(name)
+            if series is None or name in found or term.end_us <= start_us or term.start_us >= end_us:
+                continue
+            values, known = quarters_as_told(view, series, first, last - first, until_us)
+            rows = np.flatnonzero(known)
+            found[name] = {
+                "name": name,
+                "unit": series.unit,
+                "source": series.source,
+                "interval_s": series.interval_s,
+                "quarters_known": len(rows),
+                "quarters": last - first,
+                "missing": told.missing,
+            }
+            if len(known) <= MOST_LISTED:
+                starts_us = (first + np.arange(len(known))) * QUARTER_US
+                rows_told = zip(iso_labels(starts_us, None), range(len(known)), known.tolist(), strict=True)
+                found[name]["values"] = [
+                    {"at": at, "value": exact_text(values.at(i)) if is_known else None} for at, i, is_known in rows_told
+                ]
+            for which, row in (("first", rows[:1]), ("last", rows[-1:])):
+                for i in row.tolist():
+                    value = exact_text(values.at(i))
+                    found[name][which] = {"at": label((first + i) * QUARTER_US), "value": value}
+    return list(found.values())
 
 
 def _amount(taxed: tuple[Any, Fraction, Fraction, Fraction, Fraction], sign: int, *, included: bool) -> dict[str, Any]:

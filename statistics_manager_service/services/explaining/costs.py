@@ -11,7 +11,13 @@ from statistics_manager_service.core.definitions import Family, measures_of
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import MILLI, S_PER_HOUR, US_PER_S
 from statistics_manager_service.services.explaining.balances import flows_of
-from statistics_manager_service.services.explaining.bill_parts import BillParts, contracts_told, price_lines, rules_told
+from statistics_manager_service.services.explaining.bill_parts import (
+    BillParts,
+    contracts_told,
+    price_lines,
+    rules_told,
+    series_told,
+)
 from statistics_manager_service.services.explaining.digests import number_text
 from statistics_manager_service.services.explaining.explainers import About, Behind
 from statistics_manager_service.services.explaining.figures import FIRST_FEW, kwh, kwh_text, label
@@ -92,7 +98,7 @@ class CostBills:
             "components": [one for role in roles for one in parts.told(role)],
             "rules": rules_told(billed, about.start_us, about.end_us),
             "energy_by_price": parts.energy_by_price(roles),
-            "series": parts.series(about.past, about.way.until_us),
+            "series": series_told(billed, about.past, about.start_us, about.end_us, about.way.until_us),
             "billed_kwh": {name: kwh(value) for name, value in netted.items()},
             "metered_kwh": {name: kwh(value) for name, value in metered.items()},
         }

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from statistics_manager_service.services.explaining.bill_parts import contracts_told, rules_told
+from statistics_manager_service.services.explaining.bill_parts import contracts_told, rules_told, series_told
 from statistics_manager_service.services.explaining.explainers import About
 from statistics_manager_service.services.explaining.figures import FIRST_FEW, MOST_LISTED, label
 from statistics_manager_service.services.money.bills import Billed
@@ -32,6 +32,7 @@ def marginal_told(about: About, billed: Billed) -> dict[str, Any]:
         "currency": billed.currency,
         "contracts": contracts_told(billed, about.zone),
         "rules": rules_told(billed, about.start_us, about.end_us),
+        "series": series_told(billed, about.past, about.start_us, about.end_us, about.way.until_us),
         "pieces": int((~np.isnan(prices)).sum()),
         "price_times_seconds": total,
         "seconds": sum(held.values()),
