@@ -532,3 +532,13 @@ def test_what_a_battery_had_stored_by_an_annual_mean_of_another_method_is_said_t
     assert column.total == 215.79
     assert column.more["carbon"]["mixed"] is True
     assert [one["step"] for one in column.more["carbon"]["steps"]] == ["battery"]
+
+
+def test_a_device_that_no_meter_explains_has_no_known_carbon() -> None:
+    made = in_store(quarter(START), {"import": [0, 50], "ev": [10, 20]})  # the home used nothing in the first
+    tell(made.store, made.first, [100_000, 100_000])
+    column = made.ask("emissions_device", group_by="15_mins", meter="ev")["emissions_device"]
+    assert np.isnan(column.value).tolist() == [True, False]
+    assert column.value[1] == 2.0
+    assert column.shares["unknown"].tolist() == [1.0, 0.0]
+    assert "no meter tells where it came from" in column.lacks[0].why
