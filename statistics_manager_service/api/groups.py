@@ -44,13 +44,9 @@ Who = Annotated[Caller, Depends(caller)]
 _GROUP: Final = {
     "title": "Rua das Flores",
     "kind": "community",
-    "timezone": "Europe/Lisbon",
-    "members": [{"household": "home1"}, {"household": "home2", "from": "2026-01-01"}],
-    "sharing": {
-        "sources": [{"household": "home1", "measure": "energy_export"}],
-        "rule": "fixed",
-        "coefficients": {"home2": 0.6},
-    },
+    "timezone": "UTC",
+    "members": [{"household": "home1", "from": "2026-01-01"}],
+    "sharing": {"sources": [{"household": "home1", "measure": "energy_export"}], "rule": "proportional"},
 }
 _KNOWN: Final = {"id": "flores", **_GROUP}
 _LISTED: Final = {
@@ -68,7 +64,7 @@ _MEMBERSHIP: Final = {
     "from": "2026-01-01",
     "shares": True,
 }
-_SUMS: Final = {
+_TOLD_TO_A_HOME: Final = {
     "group": "flores",
     "timezone": "Europe/Lisbon",
     "group_by": "monthly",
@@ -88,6 +84,18 @@ _SUMS: Final = {
         }
     ],
 }
+_SUMS: Final = {name: told for name, told in _TOLD_TO_A_HOME.items() if name != "homes"} | {
+    "series": [
+        {
+            "measure": "energy_import",
+            "unit": "kWh",
+            "values": [4120.25],
+            "coverage": [0.97],
+            "estimated": [0.02],
+            "total": 4120.25,
+        }
+    ],
+}
 _COMPARED: Final = {
     "household": "home1",
     "group": "flores",
@@ -102,6 +110,11 @@ _COMPARED: Final = {
     "rank": {"from": 50, "to": 75},
     "why": None,
 }
+
+
+def _examples(**told: Any) -> dict[str, Any]:
+    """Examples by what they are of."""
+    return {"examples": {name.replace("_", " "): {"value": one} for name, one in told.items()}}
 
 
 def _example(told: Any) -> dict[int | str, dict[str, Any]]:
@@ -172,7 +185,7 @@ class ComparisonQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    group: str = Field(max_length=64, description="A group that the home shares with.", examples=["flores"])
+    group: str = Field(max_length=64, description="A group that the home shares with.")
     measure: Annotated[str, checked(lambda text: _check_measure(text))] = Field(
         description="One of " + ", ".join(SUMMED) + ".", examples=["energy_import"]
     )
@@ -340,7 +353,12 @@ async def put_sharing(request: Request, household: str, group: str, who: Who) ->
     summary="Statistics of a group",
     response_class=Response,
     responses={
-        200: {"content": {media: {"example": _SUMS} if media == JSON else {} for media in FORMATS.values()}},
+        200: {
+            "content": {
+                **{media: {} for media in FORMATS.values()},
+                JSON: _examples(to_the_service=_SUMS, to_a_home=_TOLD_TO_A_HOME),
+            }
+        },
         **refusals(403, 404),
     },
     openapi_extra=parameters(GroupStatisticsQuery),
@@ -382,7 +400,7 @@ def _told(services: AppServices, household: str, group: str, question: Question,
     "/households/{household}/comparison",
     summary="A home among similar ones",
     response_class=Response,
-    responses=_example(_COMPARED) | refusals(403, 404),
+    responses={200: {"content": {JSON: _examples(to_a_home=_COMPARED)}}, **refusals(403, 404)},
     openapi_extra=parameters(ComparisonQuery),
 )
 async def household_comparison(

@@ -123,12 +123,24 @@ def provoked_409(api: Api, name: str, on: Stage) -> Any:
     Home(api, api_key=key)
     method, path = name.split(" ")
     place = on.filled(path).removeprefix(BASE)
+    if method == "PUT" and path.endswith("/groups/{group}"):
+        return refused_change_of_a_group(api, path, on)
     if path.endswith("/tariffs/{tariff}"):
         place = "/tariffs/pt-btn-simples"
         return api.call(method, place, json=ROUTES[name].body)
     another = {"old_end": 55} if path.endswith("/events") else {"api_key": key}
     another = {"unit": "EUR/kWh"} if path.endswith("/series/{series}") else another
     return api.call(method, place, json={**(ROUTES[name].body or {}), **another})
+
+
+def refused_change_of_a_group(api: Api, path: str, on: Stage) -> Any:
+    """Another zone for a group; a home that shares with one group and is to share with another."""
+    told = {"title": "a", "members": [{"household": on.home.id}], "timezone": "Asia/Tokyo"}
+    if "household" not in path:
+        return api.call("PUT", on.filled("/groups/{group}"), json=told)
+    other = new_id()
+    assert api.call("PUT", f"/groups/{other}", json=told).status_code == 201
+    return api.call("PUT", f"{on.home.path}/groups/{other}", json={"shares": True})
 
 
 def provoked_413(api: Api, name: str, on: Stage) -> Any:
@@ -142,6 +154,8 @@ def provoked_415(api: Api, name: str, on: Stage) -> Any:
     return call(api, name, on, "service", {"Content-Encoding": "br"})
 
 
+#: It changes what is there, and makes nothing.
+SHARING = "/households/{household}/groups/{group}"
 PROVOKED: dict[int, Callable[[Api, str, Stage], Any]] = {
     400: provoked_400,
     401: provoked_401,
@@ -212,16 +226,23 @@ def test_an_operation_tells_the_status_and_the_type_of_its_answer(api: Api, name
     assert not media or media in told["content"]
 
 
-@pytest.mark.parametrize("name", [one for one in ROUTES if one.startswith("PUT ")])
+@pytest.mark.parametrize("name", [one for one in ROUTES if one.startswith("PUT ") and not one.endswith(SHARING)])
 def test_a_put_tells_whether_it_makes_or_replaces(api: Api, name: str) -> None:
     home = Home(api)
     stage(api)  # which makes the tariff that contracts name
     path = name.split(" ")[1].removeprefix(BASE)
     of_a_home = any(one in path for one in ("meters", "contracts", "goals"))
     made = path.format_map(
-        {"household": home.id if of_a_home else new_id(), "meter": "new", "tariff": new_id(), "series": new_id()}
+        {
+            "household": home.id if of_a_home else new_id(),
+            "meter": "new",
+            "tariff": new_id(),
+            "series": new_id(),
+            "group": new_id(),
+        }
     )
-    answers = [api.call("PUT", made, json=ROUTES[name].body).status_code for _ in range(2)]
+    body = json.loads(json.dumps(ROUTES[name].body).replace("{household}", home.id))
+    answers = [api.call("PUT", made, json=body).status_code for _ in range(2)]
     assert answers == [201, 200]
     assert {"200", "201"} <= set(OPERATIONS[name]["responses"])
 

@@ -70,6 +70,12 @@ COMPARED = {
         {"tariff": "tests-tariff"},
     ],
 }
+GROUP = {
+    "title": "Homes",
+    "kind": "community",
+    "members": [{"household": "{household}", "from": "2020-01-01"}],
+    "sharing": {"sources": [{"household": "{household}", "measure": "energy_export"}], "rule": "proportional"},
+}
 INVOICE = {
     "start": START,
     "end": END,
@@ -165,7 +171,7 @@ ROUTES: dict[str, Route] = {
     f"POST {BASE}/carbon-intensity": Route(SERVICE, body=INTENSITIES),
     f"GET {BASE}/groups": Route(SERVICE),
     f"GET {BASE}/groups/{{group}}": Route(SERVICE),
-    f"PUT {BASE}/groups/{{group}}": Route(SERVICE, body={"title": "Homes", "members": [{"household": "{household}"}]}),
+    f"PUT {BASE}/groups/{{group}}": Route(SERVICE, body=GROUP),
     f"DELETE {BASE}/groups/{{group}}": Route(SERVICE, status=204),
     f"GET {BASE}/groups/{{group}}/statistics": Route(
         READ, {"measures": "energy_import", "start": "2024-05-10", "end": "2024-05-11"}
@@ -233,7 +239,7 @@ def stage(api: Api) -> Stage:
         ("/series/{series}", PRICES),
         (f"{home.path}/contracts", CONTRACTS),
         (f"{home.path}/goals", GOALS),
-        ("/groups/{group}", {"title": "Homes", "members": [{"household": home.id}]}),
+        ("/groups/{group}", json.loads(json.dumps(GROUP).replace("{household}", home.id))),
         (f"{home.path}/groups/{{group}}", {"shares": True}),
     ):
         assert api.call("PUT", on.filled(path), json=body).status_code in (200, 201)
