@@ -368,8 +368,8 @@ def test_export_avoids_what_the_marginal_plant_would_have_emitted_where_that_is_
     tell(made.store, made.first, [100_000, 100_000])
     plain = made.ask("emissions_avoided_export", group_by="15_mins")["emissions_avoided_export"]
     assert plain.value.tolist() == [23.6, 11.8]
-    tell(made.store, made.first, [400_000, None], method=Method(basis="marginal"))
     tell(made.store, made.first, [900_000, 900_000], method=Method("marginal", "direct"))  # of another boundary
+    tell(made.store, made.first, [400_000, None], method=Method(basis="marginal"))
     column = made.ask("emissions_avoided_export", group_by="15_mins")["emissions_avoided_export"]
     assert column.value.tolist() == [143.6, 11.8]
     account = column.more["carbon"]
