@@ -162,6 +162,7 @@ def test_no_query_and_no_body_makes_a_route_fail(request: pytest.FixtureRequest,
             "token_id": data.draw(texts),
             "tariff": data.draw(st.one_of(st.sampled_from(["fuzz", "pt-btn-simples"]), texts)),
             "series": data.draw(st.one_of(st.just("fuzz"), texts)),
+            "group": data.draw(st.one_of(st.just("fuzz"), texts)),
         }
         place = path.format(**{k: quote(v, safe="", errors="replace") for k, v in parts.items()})
         query = dict(good)
