@@ -33,8 +33,8 @@ PARTS: Final = (
     "balanced_production",
 )
 PART: Final = {name: number for number, name in enumerate(PARTS)}
-#: Columns of a part: energy; seconds measured and estimated, added up over homes; how many homes are known, and how many
-#: have such a flow at all, whether known or not.
+#: Columns of a part: energy; seconds measured and estimated, added up over homes; how many homes are known, and how
+#: many have such a flow at all, whether known or not.
 ENERGY, MEASURED, ESTIMATED, KNOWN, HAVING = range(5)
 COLUMNS: Final = 5
 VERSION: Final = 1
