@@ -244,7 +244,7 @@ def _projected_json(one: Projected) -> dict[str, Any]:
         "value": _told(one.value),
         "low": _told(one.low),
         "high": _told(one.high),
-        "level": LEVEL,
+        "level": LEVEL if math.isfinite(one.low) and math.isfinite(one.high) else None,
         "method": one.method,
         "notes": list(one.notes),
     }

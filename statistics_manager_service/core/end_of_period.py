@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from statistics_manager_service.core.readings import Float64
 
 WEEKS: Final = 8
-FAR_DAYS: Final = 28
+#: No day of a running month is further ahead.
+FAR_DAYS: Final = 31
 #: Days of the last weeks that have to be known before anything is said.
 LEAST_DAYS: Final = 7
 #: The share of what came that lies in the range, if the time ahead is like the past.

@@ -91,7 +91,7 @@ def test_days_far_ahead_are_those_of_a_year_before_at_the_level_of_now() -> None
     every[440:] *= 1.5  # since then half as much again is taken
     found = rest_of_period(hours(every, 500, 300), 500)
     assert found.knows_year
-    # the first 28 days are as the last weeks were, and the season goes on: that is off by some per cent
+    # the first 31 days are as the last weeks were, and the season goes on: that is off by some per cent
     assert found.expected == pytest.approx(every[500:800].sum(), rel=0.03)
     without = rest_of_period(hours(every[400:], 100, 300), 100)
     assert not without.knows_year

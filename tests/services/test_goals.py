@@ -104,6 +104,8 @@ def test_a_goal_that_can_not_be_is_refused(home: GoalHome, more: dict[str, Any],
 def test_all_faults_of_all_goals_are_told_at_once(home: GoalHome) -> None:
     found = home.faults(goal(measure="happiness"), goal(unit="A"), 7, goal(id="x", period="decade"))
     assert set(found) == {"goals[0].measure", "goals[1].unit", "goals[1].id", "goals[2]", "goals[3].period"}
+    found = home.faults(goal(measure="happiness", period="decade", at_most="7"))
+    assert set(found) == {"goals[0].measure", "goals[0].period", "goals[0].at_most"}
     many = [goal(id=f"g{i}") for i in range(MOST_GOALS + 1)]
     assert home.faults(*many)["goals"] == "51 goals are told; a household can have 50"
 
@@ -245,6 +247,25 @@ def test_a_year_of_which_no_year_before_is_known_is_not_judged(steady: GoalHome)
     assert "no year before is known" in one.why
 
 
+def test_a_month_of_31_days_is_judged_from_its_first_moment(steady: GoalHome) -> None:
+    steady.put(goal(at_most=75))
+    one = steady.progress("2024-05-01T00:15")
+    assert one.projected is not None
+    assert (one.projected.value, one.projected.low, one.projected.high) == (74.4, 74.4, 74.4)
+    assert (one.projected.notes, one.status, one.is_sure) == ((), "on_track", True)
+
+
+def test_a_long_billing_period_looks_at_the_year_before(home: GoalHome) -> None:
+    home.record("2022-01-01", "2024-05-12", lambda _: 25)
+    bootstrap.households_of(home.store).patch(home.id, {"billing_dates": ["2024-05-10", "2024-07-09"]}, by_service=True)
+    home.put(goal(period="billing", at_most=145))
+    one = home.progress("2024-05-12")
+    assert one.projected is not None
+    assert one.projected.value == pytest.approx(60 * 2.4)
+    assert "of a year before" in one.projected.method
+    assert (one.status, one.is_sure) == ("on_track", True)
+
+
 def test_a_rate_is_projected_as_the_ratio_of_the_sums(home: GoalHome) -> None:
     def sun(number: int) -> int:
         return 100 if 40 <= number % 96 < 60 else 0
@@ -290,6 +311,15 @@ def test_costs_of_a_home_without_contracts_say_why_they_are_not_known(steady: Go
     steady.put(goal(measure="cost_net", unit="EUR"))
     one = steady.progress()
     assert (one.status, one.why) == (None, "no contract of the household tells in which currency it pays")
+
+
+def test_costs_before_the_first_contract_say_that_none_holds(home: GoalHome) -> None:
+    home.record("2024-01-01", "2024-01-02", lambda _: 25)
+    home.contract(flat())
+    home.put(goal(measure="cost_net", period="billing", unit="EUR"))
+    bootstrap.households_of(home.store).patch(home.id, {"billing_day": 10}, by_service=True)
+    one = home.progress(on="2024-01-01")
+    assert (math.isnan(one.used), one.why) == (True, "no contract of the household holds")
 
 
 def test_listed_billing_dates_that_end_do_not_tell_a_period(steady: GoalHome) -> None:

@@ -9,16 +9,16 @@ from typing import Final
 import numpy as np
 
 from statistics_manager_service.core.civil import Calendar, GroupBy, calendar
-from statistics_manager_service.core.end_of_period import Hours
+from statistics_manager_service.core.end_of_period import FAR_DAYS, Hours
 from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.spans import civil_date, midnight_us
 from statistics_manager_service.core.units import S_PER_DAY, S_PER_HOUR, US_PER_DAY, US_PER_HOUR, US_PER_S
 from statistics_manager_service.services.insight.compared import KNOWN_SHARE
 from statistics_manager_service.services.measuring import Column
 
-#: What is looked at before a period begins: for a year two years and the weeks before them, else the weeks that are
-#: usual, the longest time ahead, and the days from which it was tried.
-_DAYS_BEFORE_A_YEAR: Final = 2 * 364 + 56 + 7
+#: What is looked at before a period begins: where its end is far ahead two years and the weeks before them, else the
+#: weeks that are usual, the longest time ahead, and the days from which it was tried.
+_DAYS_BEFORE_FAR: Final = 2 * 364 + 56 + 7
 _DAYS_BEFORE: Final = 56 + 33 + 182
 _HOURS_PER_DAY: Final = S_PER_DAY // S_PER_HOUR
 
@@ -36,9 +36,9 @@ class HoursOfMeasures:
         self._zone, self._at_us, self._first_us, self._make = zone, at_us, first_us, make
         self._kept: dict[tuple[str, int], tuple[Calendar, Float64, Float64]] = {}
 
-    def begin_us(self, start_us: int, period: str) -> int:
-        """From when on the hours are looked at for a period that begins at start_us: a midnight."""
-        days = _DAYS_BEFORE_A_YEAR if period == "year" else _DAYS_BEFORE
+    def begin_us(self, start_us: int, end_us: int) -> int:
+        """From when on the hours are looked at for a period: a midnight."""
+        days = _DAYS_BEFORE_FAR if end_us - self._at_us > FAR_DAYS * US_PER_DAY else _DAYS_BEFORE
         first = civil_date(self._zone, max(start_us - days * US_PER_DAY, min(self._first_us, start_us)))
         return midnight_us(self._zone, first)
 

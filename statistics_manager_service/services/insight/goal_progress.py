@@ -206,7 +206,7 @@ def _progress(moment: _Moment, goal: Goal) -> GoalProgress:
         None,
         None,
     )
-    found = _judged(found, is_over=end_us == period.end_us)
+    found = _judged(found, _why_not_used(so_far), is_over=end_us == period.end_us)
     past = _past(moment, goal, period, factor)
     streaks = _streaks(past)
     return replace(found, past=past, streak=streaks[0], longest=streaks[1])
@@ -227,7 +227,7 @@ def _projected(moment: _Moment, goal: Goal, period: Period, used: float) -> Proj
     how, divisor = combination_of(goal.measure)
     if how not in (How.SUM, How.RATIO):
         return f"what is to come of {goal.measure} can't be added to what is known"
-    begin_us = moment.hours.begin_us(period.start_us, goal.period)
+    begin_us = moment.hours.begin_us(period.start_us, period.end_us)
     hours = moment.hours.of(goal.measure, begin_us, period.end_us)
     known = days_known(hours)
     if known < LEAST_DAYS:
@@ -243,7 +243,7 @@ def _projected(moment: _Moment, goal: Goal, period: Period, used: float) -> Proj
     lacking = float(hours.missing[begin : hours.now].sum()) / float(max(hours.hours[begin : hours.now].sum(), 1.0))
     is_far = len(hours.hours) - hours.now - 1 > FAR_DAYS and not rest.knows_year
     low, high = (math.nan, math.nan) if is_far else (rest.low, rest.high)
-    notes = [*_notes_of_range(low)]
+    notes = [] if is_far else [*_notes_of_range(low)]
     if lacking > 1 - KNOWN_SHARE:
         notes.append(f"{lacking:.0%} of the days so far are not known; the projection has what is usual there")
     if is_far:
@@ -322,19 +322,24 @@ def _only_grows(measure: str) -> bool:
     return combination_of(measure).how is How.GREATEST or (is_energy and measure != "energy_consumption")
 
 
-def _judged(found: GoalProgress, *, is_over: bool) -> GoalProgress:
-    """With how it stands."""
+def _is_settled(goal: Goal, used: float) -> bool:
+    """Whether what is known has passed the number already, so that what is not known can't turn it."""
+    return math.isfinite(used) and _only_grows(goal.measure) and _is_met(goal, used) is not goal.is_limit
+
+
+def _judged(found: GoalProgress, why_not_used: str, *, is_over: bool) -> GoalProgress:
+    """With how it stands. why_not_used: what is told where nothing is known of the period."""
     goal = found.goal
     is_known = math.isfinite(found.used)
+    if _is_settled(goal, found.used):
+        return replace(found, status=MISSED if goal.is_limit else KEPT, is_sure=True)
     if is_over:
         if not is_known or found.coverage < KNOWN_SHARE:
             return replace(found, why=f"less than {KNOWN_SHARE:.0%} of the period is known")
         return replace(found, status=KEPT if _is_met(goal, found.used) else MISSED, is_sure=True)
-    if is_known and _only_grows(goal.measure) and _is_met(goal, found.used) is not goal.is_limit:
-        return replace(found, status=MISSED if goal.is_limit else KEPT, is_sure=True)
     projected = found.projected
     if projected is None:
-        return replace(found, why=found.why_not_projected if is_known else _NO_READINGS)
+        return replace(found, why=found.why_not_projected if is_known else why_not_used)
     if not projected.is_reliable:
         return replace(found, why="; ".join(projected.notes))
     is_met = _is_met(goal, projected.value)
@@ -342,6 +347,11 @@ def _judged(found: GoalProgress, *, is_over: bool) -> GoalProgress:
     if math.isfinite(projected.low) and math.isfinite(projected.high):
         is_sure = _is_met(goal, projected.low) is _is_met(goal, projected.high)
     return replace(found, status=ON_TRACK if is_met else WILL_MISS, is_sure=is_sure)
+
+
+def _why_not_used(so_far: Column) -> str:
+    """Why nothing is known of a period so far, where that is so."""
+    return "; ".join(dict.fromkeys(one.why for one in so_far.lacks)) or _NO_READINGS
 
 
 def _past(moment: _Moment, goal: Goal, period: Period, factor: float) -> tuple[PastResult, ...]:
@@ -354,7 +364,7 @@ def _past(moment: _Moment, goal: Goal, period: Period, factor: float) -> tuple[P
     edges_us = cal.edges_us.tolist()
     found = []
     for i, (value, share) in enumerate(zip((column.value / factor).tolist(), covered.tolist(), strict=True)):
-        is_told = math.isfinite(value) and share >= KNOWN_SHARE
+        is_told = (math.isfinite(value) and share >= KNOWN_SHARE) or _is_settled(goal, value)
         value = round(value, DECIMALS)
         found.append(PastResult(edges_us[i], edges_us[i + 1], value, share, _is_met(goal, value) if is_told else None))
     return tuple(reversed(found))

@@ -161,6 +161,9 @@ def _read(body: Any) -> list[ToldGoal]:
             goal = ToldGoal.model_validate(one)
         except ValidationError as error:
             faults += _faults_of_members(error, f"goals[{i}]")
+            measure = one.get("measure") if isinstance(one, dict) else None
+            if isinstance(measure, str) and not any(part["loc"] == ("measure",) for part in error.errors()):
+                faults += _faults_of_measure(measure, f"goals[{i}]")
             continue
         faults += _faults_of_goal(goal, f"goals[{i}]")
         if any(goal.id == other.id for other in found):
@@ -184,9 +187,9 @@ def _faults_of_goal(told: ToldGoal, where: str) -> Iterator[Fault]:
     target = told.at_most if told.at_most is not None else told.at_least
     if target is not None and target < 0 and told.measure not in _MAY_BE_NEGATIVE:
         yield Fault(f"{where}.{'at_most' if told.at_most is not None else 'at_least'}", "it can't be negative")
+    yield from _faults_of_measure(told.measure, where)
     definition = DEFINITIONS.get(told.measure)
     if definition is None:
-        yield Fault(f"{where}.measure", f"{told.measure!r} is no measure; GET /statistics tells them")
         return
     allowed = _UNITS.get(definition.unit, {definition.unit: 1})
     if _CURRENCY in definition.unit:
@@ -196,6 +199,11 @@ def _faults_of_goal(told: ToldGoal, where: str) -> Iterator[Fault]:
             yield Fault(f"{where}.unit", f"{told.measure} is told in a currency, such as {like}")
     elif told.unit not in allowed:
         yield Fault(f"{where}.unit", f"{told.measure} is told in {' or '.join(allowed)}")
+
+
+def _faults_of_measure(name: str, where: str) -> Iterator[Fault]:
+    if name not in DEFINITIONS:
+        yield Fault(f"{where}.measure", f"{name!r} is no measure; GET /statistics tells them")
 
 
 def _faults_of_currency(told: Sequence[ToldGoal], household: Household) -> Iterator[Fault]:
