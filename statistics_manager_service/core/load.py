@@ -84,10 +84,10 @@ class BucketLoads:
 
     @property
     def load_factor(self) -> Float64:
-        """mean / peak of the same quarter-hours, 1 at most; NaN, too, where there is no load above 0."""
-        peak_w = self.peak_w
-        defined = peak_w > 0
-        return np.where(defined, np.minimum(self.mean_w / np.where(defined, peak_w, 1.0), 1.0), np.nan)
+        """mean / peak of the same quarter-hours, in 0..1; NaN, too, where none is above 0 or the mean is below 0."""
+        peak_w, mean_w = self.peak_w, self.mean_w
+        defined = (peak_w > 0) & (mean_w >= 0)
+        return np.where(defined, np.minimum(mean_w / np.where(defined, peak_w, 1.0), 1.0), np.nan)
 
     def seconds_above(self, limit_w: float) -> Float64:
         """The seconds of the quarter-hours whose power is above a limit."""

@@ -69,7 +69,14 @@ def test_the_percentiles_are_those_of_the_standard_library() -> None:
 
 @pytest.mark.parametrize(
     ("power_w", "factor"),
-    [([500.0, 100.0, 300.0, UNKNOWN], 0.6), ([0.0, 0.0], UNKNOWN), ([UNKNOWN], UNKNOWN), ([], UNKNOWN), ([7.0], 1.0)],
+    [
+        ([500.0, 100.0, 300.0, UNKNOWN], 0.6),
+        ([0.0, 0.0], UNKNOWN),
+        ([UNKNOWN], UNKNOWN),
+        ([], UNKNOWN),
+        ([7.0], 1.0),
+        ([5.0, -9.0], UNKNOWN),
+    ],
 )
 def test_the_load_factor_is_the_mean_by_the_peak_where_there_is_a_load(power_w: list[float], factor: float) -> None:
     assert same(BucketLoads(np.array(power_w, np.float64), np.array([0, len(power_w)])).load_factor, [factor])

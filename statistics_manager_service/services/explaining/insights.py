@@ -62,7 +62,8 @@ def _load_behind(about: About) -> Behind:
     if about.value != about.value or not len(powers):  # NaN
         behind.filled = f"{about.measure} is not known"
         no_power = about.measure in _OF_IMPORT and not about.home.household.contracted_power_kva
-        behind.reasons.append("contracted_power_kva of the household is not told" if no_power else NOT_IN_TIME)
+        reason = "no power is above 0, or their mean is below 0" if len(powers) else NOT_IN_TIME
+        behind.reasons.append("contracted_power_kva of the household is not told" if no_power else reason)
         return behind
     told["greatest"] = _greatest(quarters)
     told["powers_w"] = table_of(quarters.edges_us, {"power_w": [_or_none(one) for one in quarters.power_w.tolist()]})

@@ -249,5 +249,6 @@ def _notes(quarters: LoadQuarters, read_every: Sequence[ReadEvery]) -> list[str]
     if quarters.estimated.any():
         notes.append("estimated quarter-hours are means over gaps, which hide peaks and lows: none of them counts")
     if (quarters.power_w < 0).any():
-        notes.append("some powers are below 0: the meters of the home's flows disagree there")
+        why = "a production or a battery is not metered, or the meters of the home's flows disagree there"
+        notes.append(f"some powers are below 0: {why}")
     return notes
