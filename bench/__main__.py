@@ -39,7 +39,7 @@ def main(wanted: list[str]) -> None:
         if "size" in parts:
             print_lines("Size on disk", size.measure(folder / "bulk.sqlite3", folder / "answers.sqlite3"))
         if "insight" in parts:
-            print_lines("Balance and carbon, store to JSON bytes, warm", insight.measure(folder))
+            print_lines("Balance and carbon, a year by month, store to JSON bytes, warm", insight.measure(folder))
         if "groups" in parts:
             print_lines("Groups, store to JSON bytes", groups.measure(folder))
         if "money" in parts:

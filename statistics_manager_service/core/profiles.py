@@ -117,7 +117,8 @@ def unpack_days(bodies: Sequence[bytes]) -> Days:
     return out
 
 
-#: How a day begins whose energies take four bytes; one on which nothing flowed; and one whose quarters are of one quality too, without samples.
+#: How a day begins whose energies take four bytes; one on which nothing flowed; and one whose energies take four bytes
+#: and whose quarters are of one quality, without samples.
 _FLOWS = bytes((VERSION, 4))
 _STILL = bytes((VERSION, 0))
 _WHOLE = bytes((VERSION, 4, 1, 0))

@@ -20,6 +20,7 @@ from statistics_manager_service.core.readings import Float64, Int64
 from statistics_manager_service.core.units import MILLI, MILLIWH_PER_KWH, QUARTER_US
 from statistics_manager_service.errors import BadInput, Fault
 from statistics_manager_service.services.balance.quarter_flows import (
+    FLOWS,
     MOST_YEARS,
     US_PER_YEAR,
     QuarterFlows,
@@ -37,6 +38,7 @@ from statistics_manager_service.services.totals import COUNT, SUM, Totals
 _MOST_KEPT_BYTES: Final = 2**27
 _COLUMNS, _COLUMN_BYTES = 30, 8
 ORIGINS: Final = ("production", "grid", "unknown")
+_OF_FLOWS: Final = frozenset(f"{dimension}_{flow}" for dimension in ("energy", "power") for flow in FLOWS)
 
 
 class EfficiencyBasis(StrEnum):
@@ -175,7 +177,7 @@ def battery_books(view: ReadView, home: Home) -> Books | None:
         return None
     first_us = max(life_us[0], (life_us[1] - MOST_YEARS * US_PER_YEAR) // QUARTER_US * QUARTER_US)
     edges_us = np.array([first_us, life_us[1]], np.int64)
-    flows = quarter_flows(view, home.channels, edges_us)
+    flows = quarter_flows(view, [one for one in home.channels if one.quantity in _OF_FLOWS], edges_us)
     attribution = attribute(flows.energy_milliwh)
     told = home.household.more.get("battery_capacity_kwh")
     capacity_milliwh = None if told is None else max(1, round(told * MILLIWH_PER_KWH))
