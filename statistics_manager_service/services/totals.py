@@ -17,7 +17,7 @@ from statistics_manager_service.core.samples import energy_until
 from statistics_manager_service.core.units import QUARTER_US, QUARTERS_PER_DAY, US_PER_DAY, US_PER_S
 from statistics_manager_service.services.ports import Channel, ReadView
 from statistics_manager_service.services.telemetry.correcting import correct
-from statistics_manager_service.services.telemetry.stretches import Stretch, events_of, load
+from statistics_manager_service.services.telemetry.surroundings import stretch_around
 
 #: Columns of running totals.
 ENERGY, MEASURED, ESTIMATED, COUNT, SUM = range(5)
@@ -244,20 +244,10 @@ def _within_quarter(view: ReadView, channel: Channel, at_us: int) -> tuple[int, 
     start_us = at_us // QUARTER_US * QUARTER_US
     if channel.first_us is None or channel.first_day is None:
         return (0, 0, 0, 0, 0)
-    one = Stretch(channel, events_of(view.meter_events(channel.household_no), channel))
-    load(view, [one], [np.array([start_us, at_us], np.int64)])
-    while True:
-        if not len(one.at_us):
-            return (0, 0, 0, 0, 0)
-        lines = correct([one]).lines
-        left = one.at_start or (len(lines.at_us) > 0 and bool(lines.at_us[0] <= start_us))
-        right = one.at_end or (len(lines.at_us) > 0 and bool(lines.at_us[-1] >= at_us))
-        if left and right:
-            break
-        if not left:
-            one.widen_left(view)
-        if not right:
-            one.widen_right(view)
+    one = stretch_around(view, channel, start_us, at_us)
+    if not len(one.at_us):
+        return (0, 0, 0, 0, 0)
+    lines = correct([one]).lines
     if channel.kind is not Kind.SAMPLE:
         edges = np.array([start_us, at_us], np.int64)
         flowed, measured, estimated = flow_at(lines, edges, np.zeros(2, np.int64))

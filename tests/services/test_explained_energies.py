@@ -17,7 +17,7 @@ from test_laws import NOW_US, START_US, intervals, law, record, registers, store
 
 from statistics_manager_service.core.labels import iso_label
 from statistics_manager_service.core.quantities import Kind
-from statistics_manager_service.core.units import US_PER_S
+from statistics_manager_service.core.units import US_PER_DAY, US_PER_S
 from statistics_manager_service.services.asking import Asking, Question
 from statistics_manager_service.services.explaining.balances import BalanceFormulas
 from statistics_manager_service.services.explaining.explaining import Explaining, Explanation
@@ -88,6 +88,16 @@ def test_a_register_is_read_at_both_edges_and_gives_the_number(
     record(recorder, Kind.REGISTER, rows)
     check(store, *asked)
     check(store, rows[0][0], rows[-1][0] + 1)
+
+
+def test_an_interval_is_cut_short_by_one_that_begins_days_later() -> None:
+    """Between two quarter-hours, too: what lies far behind decides when an interval ends."""
+    week, day = 7 * US_PER_DAY, US_PER_DAY
+    first = START_US - 100 * US_PER_S
+    store, recorder = store_with(Kind.INTERVAL)
+    record(recorder, Kind.INTERVAL, [(first, 2_019_186, week), (first + week - day // 4, 3_432_273, week)])
+    told = check(store, START_US, START_US + 1_800 * US_PER_S)
+    assert told["readings"][0]["intervals"]["cut_by_an_edge"][0]["to"] == iso_label(first + week - day // 4)
 
 
 @law

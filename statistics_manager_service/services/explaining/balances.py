@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from statistics_manager_service.core.balance import BALANCE, DERIVED, WHOLE_HOUSE
+from statistics_manager_service.core.balance import DERIVED, WHOLE_HOUSE
 from statistics_manager_service.core.definitions import DEFINITIONS, Family, measures_of
 from statistics_manager_service.core.quantities import QUANTITIES
 from statistics_manager_service.services.explaining.digests import number_text
@@ -35,8 +35,7 @@ class Formula:
 
 
 FORMULAS: Final[dict[str, Formula]] = {
-    **{one.name: Formula(one.numerator, one.denominator, one.needs, one.flows) for one in DERIVED.values()},
-    "export_share": Formula({"export": 1}, {"production": 1}, (), tuple(BALANCE)),
+    one.name: Formula(one.numerator, one.denominator, one.needs, one.flows) for one in DERIVED.values()
 }
 
 

@@ -14,13 +14,14 @@ from statistics_manager_service.core.labels import iso_labels
 from statistics_manager_service.core.quantities import Kind
 from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import QUARTER_US
-from statistics_manager_service.services.explaining.around import inside, provisional, stretch_around
+from statistics_manager_service.services.explaining.around import inside, provisional
 from statistics_manager_service.services.explaining.figures import FIRST_FEW, few, in_unit, kwh, label
 from statistics_manager_service.services.explaining.interval_readings import interval_energy
 from statistics_manager_service.services.explaining.register_readings import register_energy
 from statistics_manager_service.services.explaining.sample_readings import integrated, mean_of
 from statistics_manager_service.services.ports import Channel, ReadView
 from statistics_manager_service.services.telemetry.stretches import Stretch
+from statistics_manager_service.services.telemetry.surroundings import stretch_around
 from statistics_manager_service.services.totals import COUNT, ENERGY, ESTIMATED, MEASURED, SUM, Totals
 
 _SET_ASIDE: Final = "kept and left out of the sum, which goes on from the reading before to the one behind"
