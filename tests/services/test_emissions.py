@@ -252,6 +252,13 @@ def test_where_no_step_tells_anything_the_value_is_unknown_and_says_why() -> Non
     assert "no intensity of the zone BR" in column.lacks[0].why
 
 
+@pytest.mark.parametrize("group_by", ["15_mins", "total"])
+def test_a_total_of_which_nothing_is_known_is_unknown_however_it_is_grouped(group_by: str) -> None:
+    made = in_store(quarter(START), {"import": [1000, 0], "export": [500, 0], "production": [900, 0]}, country="BR")
+    for measure in ("emissions_import", "emissions_avoided_self_consumption", "emissions_avoided_export"):
+        assert np.isnan(made.ask(measure, group_by=group_by)[measure].total)
+
+
 def test_of_a_bucket_whose_intensity_is_partly_unknown_the_known_part_is_told_with_the_share_that_it_lacks() -> None:
     made = in_store(quarter(START), {"import": [300, 100]}, country="BR")
     tell(made.store, made.first, [100_000, None], zone="BR")
@@ -292,8 +299,11 @@ def test_the_oldest_series_counts_and_a_question_or_a_setting_may_name_another()
         asked = two_series().ask("emissions_import", **way)["emissions_import"]
         kept = two_series(**way).ask("emissions_import")["emissions_import"]
         assert (source_of(asked), asked.total) == (source_of(kept), kept.total) == (("second", "direct"), 100.0)
-    both = two_series(carbon_source="first").ask("emissions_import", carbon_source="second")["emissions_import"]
-    assert source_of(both) == ("second", "direct")
+    # a question counts alone: a setting of the one does not narrow what is asked by the other
+    for setting in ({"carbon_source": "first"}, {"carbon_boundary": "lifecycle"}):
+        for way in ({"carbon_source": "second"}, {"carbon_boundary": "direct"}):
+            found = two_series(**setting).ask("emissions_import", **way)["emissions_import"]
+            assert source_of(found) == ("second", "direct")
 
 
 def test_a_series_that_knows_nothing_of_the_time_steps_back_for_one_that_does() -> None:

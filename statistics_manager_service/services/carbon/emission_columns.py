@@ -42,7 +42,7 @@ def emissions_column(measure: str, meter: str | None, carbon: HomeCarbon, counte
     known = known & ~told.lacks_all
     # floats of whole nanograms: their sum, rounded to these, is that of the integers up to thousands of tonnes
     whole = exact_sums(flows, counted.nanograms, whole=True) / NANO
-    total = float(whole[0]) if known.any() else np.nan
+    total = float(whole[0]) if known.any() and not told.lacks_whole else np.nan
     return Column(
         measure,
         meter,
@@ -66,7 +66,9 @@ def rate_column(measure: str, carbon: HomeCarbon, counted: Counted, consumption_
     known, shares = _known(flows, counted)
     known = known & ~told.lacks_all
     value = np.where(known, _per_kwh(upper, lower), np.nan)
-    total = float(_per_kwh(whole_upper, lower.sum(keepdims=True))[0]) if known.any() else np.nan
+    total = (
+        float(_per_kwh(whole_upper, lower.sum(keepdims=True))[0]) if known.any() and not told.lacks_whole else np.nan
+    )
     return Column(
         measure,
         None,
@@ -124,6 +126,8 @@ class _ToldEnergy:
         self._unknown = sum((one for teller, one in self._sums.items() if _name(teller) == UNKNOWN), nothing)
         self._whole = sum(self._sums.values(), nothing)
         self.lacks_all = (self._unknown > 0) & (self._unknown >= self._whole)
+        # a total does not hang on the buckets: those without energy do not make it known
+        self.lacks_whole = 0 < int(self._unknown.sum()) >= int(self._whole.sum())
         self.energy_kwh: Float64 = self._whole / MILLIWH_PER_KWH
 
     @property

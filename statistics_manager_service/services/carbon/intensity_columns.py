@@ -80,13 +80,15 @@ class GridIntensities:
         self._chunks: Remembered[Told] = Remembered(most_bytes)
 
     def wanted(self, household: Household, way: Way) -> Wanted:
-        """Whose intensities count: those that the question names, or else the household's settings."""
+        """Whose intensities count: those that the question names, be it by one of the two words, or else the
+        household's settings."""
         zone = household.zone
         if zone is None or not re.fullmatch(ZONE_PATTERN, zone):
             zone = household.country or self._zone
         more = household.more.get
-        source, boundary = way.carbon_source or more("carbon_source"), way.carbon_boundary or more("carbon_boundary")
         is_asked = way.carbon_source is not None or way.carbon_boundary is not None
+        source = way.carbon_source if is_asked else more("carbon_source")
+        boundary = way.carbon_boundary if is_asked else more("carbon_boundary")
         return Wanted(zone, source, boundary, is_asked)
 
     def chosen(
