@@ -125,6 +125,14 @@ def test_a_home_without_readings_knows_nothing(home: Home) -> None:
     assert told["coverage"] == {"measured": 0, "estimated": 0}
 
 
+def test_of_a_time_of_which_nothing_is_known_no_energy_is_told(full: Home) -> None:
+    told = glance(full, start="2026-01-06", end="2026-01-07")
+    assert told["flows"] == {name.removeprefix("energy_"): None for _, name in FLOWS_WH if "consumption" not in name}
+    battery = told["battery"]
+    assert set(battery["given"].values()) == set(battery["given_home"].values()) == {None}
+    assert {battery[one] for one in ("charged", "discharged", "stored_start", "stored_end", "losses")} == {None}
+
+
 def test_a_time_inside_a_quarter_hour_has_flows_and_says_why_it_has_no_books(full: Home) -> None:
     told = glance(full, start="2026-01-05T10:07:00Z", end="2026-01-05T11:00:00Z")
     assert sum(told["sources"]["grid"].values()) == told["flows"]["import"]

@@ -98,11 +98,10 @@ class BatteryBuckets:
 
     def stored(self) -> tuple[Float64, float]:
         """What can be discharged at the end of each bucket in kWh, and of the whole time: at the last reading where
-        that lies in the bucket."""
+        that lies in the bucket. Of a bucket of which nothing is known it is not known."""
         usable = self.books.ledger.usable_milliwh
-        inside = self.places[1:] > self.places[:-1]
-        value = np.where(inside, usable[self.places[1:]] / MILLIWH_PER_KWH, np.nan)
-        return value, float(value[inside][-1]) if inside.any() else np.nan
+        value = np.where(self.known, usable[self.places[1:]] / MILLIWH_PER_KWH, np.nan)
+        return value, float(value[self.known][-1]) if self.known.any() else np.nan
 
 
 _MADE: Final[dict[str, Callable[[BatteryBuckets], tuple[Float64, float]]]] = {

@@ -13,6 +13,7 @@ import numpy as np
 
 from statistics_manager_service.core.civil import Calendar, GroupBy, parse_moment
 from statistics_manager_service.core.definitions import Family, measures_of
+from statistics_manager_service.core.readings import Int64
 from statistics_manager_service.core.units import MILLIWH_PER_KWH, QUARTER_US
 from statistics_manager_service.services.asking import Question, Sources, parsed
 from statistics_manager_service.services.balance.attributions import OF_DEVICES, PARTS
@@ -47,20 +48,21 @@ class BatteryFlows:
     """What a battery took and gave, in kWh. charged = discharged − unknown + (stored_end − stored_start) + losses +
     written_off.
 
-    given: {origin: what it gave home and grid}. losses: taken when charging, by the efficiency of the books.
-    written_off: what can't be in it any more, for it holds less. columns: measures of it, by name.
+    All of it is None where nothing is known of the time. given: {origin: what it gave home and grid}. losses: taken
+    when charging, by the efficiency of the books. written_off: what can't be in it any more, for it holds less.
+    columns: measures of it, by name.
     """
 
     books: Books
-    charged_kwh: float
-    discharged_kwh: float
-    unknown_kwh: float
-    given_kwh: Mapping[str, float]
-    to_home_kwh: Mapping[str, float]
-    stored_start_kwh: float
-    stored_end_kwh: float
-    losses_kwh: float
-    written_off_kwh: float
+    charged_kwh: float | None
+    discharged_kwh: float | None
+    unknown_kwh: float | None
+    given_kwh: Mapping[str, float | None]
+    to_home_kwh: Mapping[str, float | None]
+    stored_start_kwh: float | None
+    stored_end_kwh: float | None
+    losses_kwh: float | None
+    written_off_kwh: float | None
     columns: Mapping[str, Column]
 
 
@@ -68,16 +70,16 @@ class BatteryFlows:
 class EnergyFlows:
     """A home's energy over a time.
 
-    flows_kwh: {flow: kWh}, where all of them are known; of those that the home has. untracked_share: of the home's use
-    while all its devices are known. battery: None without a battery, or where why_no_battery tells why its books do not
-    say.
+    flows_kwh: {flow: kWh}, where all of them are known, None where they nowhere are; of those that the home has.
+    untracked_share: of the home's use while all its devices are known. battery: None without a battery, or where
+    why_no_battery tells why its books do not say.
     """
 
     household: Household
     timezone: str
     calendar: Calendar
     coverage: tuple[float, float]
-    flows_kwh: Mapping[str, float]
+    flows_kwh: Mapping[str, float | None]
     columns: Mapping[str, Column]
     devices: Sequence[DeviceFlows]
     untracked_share: float | None
@@ -126,7 +128,7 @@ class EnergyFlowsOfHomes:
             calendar=cal,
             coverage=(float(measured[0]), float(estimated[0])),
             flows_kwh={
-                flow: int(flows.energy_milliwh[flow].sum()) / MILLIWH_PER_KWH
+                flow: int(flows.energy_milliwh[flow].sum()) / MILLIWH_PER_KWH if flows.good.any() else None
                 for flow in flows.energy_milliwh
                 if flow in flows.present
             },
@@ -196,16 +198,24 @@ def _battery_flows(buckets: BatteryBuckets, columns: Mapping[str, Column]) -> Ba
         )
     )
     begin, end = int(ledger.usable_milliwh[first]), int(ledger.usable_milliwh[last])
+    some = bool(buckets.known[0])
+
+    def kwh(energy_milliwh: int) -> float | None:
+        return energy_milliwh / MILLIWH_PER_KWH if some else None
+
+    def by_origin(column: Mapping[str, Int64]) -> dict[str, float | None]:
+        return {one: kwh(int(buckets.sums(column[one])[0])) for one in ORIGINS}
+
     return BatteryFlows(
         books=books,
-        charged_kwh=charged / MILLIWH_PER_KWH,
-        discharged_kwh=discharged / MILLIWH_PER_KWH,
-        unknown_kwh=unknown / MILLIWH_PER_KWH,
-        given_kwh={one: int(buckets.sums(books.given_by_origin[one])[0]) / MILLIWH_PER_KWH for one in ORIGINS},
-        to_home_kwh={one: int(buckets.sums(books.to_home_by_origin[one])[0]) / MILLIWH_PER_KWH for one in ORIGINS},
-        stored_start_kwh=begin / MILLIWH_PER_KWH,
-        stored_end_kwh=end / MILLIWH_PER_KWH,
-        losses_kwh=(charged - (discharged - unknown) - (end - begin) - written_off) / MILLIWH_PER_KWH,
-        written_off_kwh=written_off / MILLIWH_PER_KWH,
+        charged_kwh=kwh(charged),
+        discharged_kwh=kwh(discharged),
+        unknown_kwh=kwh(unknown),
+        given_kwh=by_origin(books.given_by_origin),
+        to_home_kwh=by_origin(books.to_home_by_origin),
+        stored_start_kwh=kwh(begin),
+        stored_end_kwh=kwh(end),
+        losses_kwh=kwh(charged - (discharged - unknown) - (end - begin) - written_off),
+        written_off_kwh=kwh(written_off),
         columns=columns,
     )
