@@ -65,6 +65,7 @@ DERIVED: Final[dict[str, Derived]] = {
             ("import",),
             "1 − import / consumption; índice de autossuficiência (IAS)",
         ),
+        Derived("export_share", {"export": 1}, {"production": 1}, ("production",), "índice de excedente (IER)"),
     )
 }
 

@@ -29,8 +29,6 @@ PARTS: Final = (
     "sufficiency_consumption",
     "sufficiency_import",
     "self_consumption_production",
-    "balanced_export",
-    "balanced_production",
 )
 PART: Final = {name: number for number, name in enumerate(PARTS)}
 #: Columns of a part: energy; seconds measured and estimated, added up over homes; how many homes are known, and how
@@ -46,7 +44,7 @@ _HEAD: Final = bytes((VERSION,))
 class SummedMeasure:
     """A measure of a group. numerator: its energy, or the upper side of a rate. denominator: the lower side, or None.
 
-    One of `sufficiency`: the numerator is what of consumption was not imported.
+    less: what is taken off the numerator: of consumption what was imported, of production what was self-consumed.
     """
 
     name: str
@@ -68,7 +66,9 @@ SUMMED: Final[dict[str, SummedMeasure]] = {
         SummedMeasure(
             "self_sufficiency_rate", "sufficiency_consumption", "sufficiency_consumption", less="sufficiency_import"
         ),
-        SummedMeasure("export_share", "balanced_export", "balanced_production"),
+        SummedMeasure(
+            "export_share", "self_consumption_production", "self_consumption_production", less="self_consumption"
+        ),
     )
 }
 

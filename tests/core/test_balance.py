@@ -35,6 +35,8 @@ def worked_out(measure: str, flows: dict[str, int]) -> float:
         pytest.param("self_sufficiency_rate", {"import": 7}, 0, id="a home that only buys is not self-sufficient"),
         pytest.param("self_sufficiency_rate", {"import": 0, "production": 4}, 1, id="a home that buys nothing is"),
         pytest.param("self_consumption_rate", {"production": 4, "export": 4}, 0, id="all is sold"),
+        pytest.param("export_share", DAY, 5 / 12, id="the share that is sold"),
+        pytest.param("export_share", {"production": 4, "export": 5}, 1, id="of what is made no more is sold"),
         # GSY-e's documentation: produced 10, self-consumed 3, demand 3: 30 % and 100 %
         pytest.param("self_consumption_rate", {"import": 0, "production": 10, "export": 7}, 0.3, id="GSY-e's example"),
         pytest.param("self_sufficiency_rate", {"import": 0, "production": 10, "export": 7}, 1, id="GSY-e's, too"),
@@ -59,6 +61,11 @@ def test_every_flow_of_a_formula_is_one_that_a_channel_can_have() -> None:
         assert set(one.needs) <= set(one.flows)
         assert one.source
         assert all(f"energy_{flow}" in QUANTITIES for flow in one.flows)
+
+
+def test_what_is_kept_and_what_is_sold_count_the_same_time() -> None:
+    # else the two shares of what was made would not add up to 1 where another flow is not known
+    assert set(DERIVED["export_share"].flows) == set(DERIVED["self_consumption_rate"].flows) == {"production", "export"}
 
 
 @given(st.fixed_dictionaries({flow: st.integers(0, 10**15) for flow in BALANCE}))

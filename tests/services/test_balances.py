@@ -170,21 +170,6 @@ def test_coverage_is_the_share_of_the_time_in_which_every_flow_is_known(made: Ma
 
 @law
 @given(homes(), st.sampled_from(GROUPINGS))
-def test_the_export_share_is_a_ratio_of_sums(made: Made, group_by: str) -> None:
-    column = made.ask("export_share", group_by=group_by)["export_share"]
-    good = made.good()
-    sold, grown = (
-        int(np.where(good & (made.told_wh[one] >= 0), made.told_wh[one], 0).sum()) if one in made.told_wh else 0
-        for one in ("export", "production")
-    )
-    if grown:
-        assert column.total == pytest.approx(min(sold / grown, 1.0))
-    else:
-        assert np.isnan(column.total)
-
-
-@law
-@given(homes(), st.sampled_from(GROUPINGS))
 def test_the_parts_of_a_device_add_up_to_what_it_used(made: Made, group_by: str) -> None:
     if "ev" not in made.told_wh:
         return
@@ -225,14 +210,13 @@ def made_of(zone: str = "UTC", **told_wh: list[int]) -> Made:
 
 
 def test_a_day_in_four_quarter_hours() -> None:
-    # the published example: production 0, 2, 3, 1 and use 1, 1, 2, 2: two thirds are kept, two thirds are own
+    # the published example: production 0, 2, 3, 1 and use 1, 1, 2, 2: two thirds of both are own
     made = made_of(**{"import": [1, 0, 0, 1], "export": [0, 1, 1, 0], "production": [0, 2, 3, 1]})
-    found = made.ask("energy_production_to_home", "energy_grid_to_home", "energy_production_to_grid", "export_share")
+    found = made.ask("energy_production_to_home", "energy_grid_to_home", "energy_production_to_grid")
     assert {name: round(one.total, 6) for name, one in found.items()} == {
         "energy_production_to_home": 0.004,
         "energy_grid_to_home": 0.002,
         "energy_production_to_grid": 0.002,
-        "export_share": round(1 / 3, 6),
     }
 
 

@@ -102,7 +102,7 @@ def expected(town: Town) -> dict[str, np.ndarray[Any, Any]]:
     starts_us = np.arange(START_US, START_US + 6 * US_PER_DAY, QUARTER_US)
     out: dict[str, Any] = {name: np.zeros(len(starts_us), np.int64) for name in ENERGIES}
     out |= {f"known {name}": np.zeros(len(starts_us), bool) for name in ENERGIES}
-    out |= {name: np.zeros((2, len(starts_us)), np.int64) for name in RATES[:2]}
+    out |= {name: np.zeros((2, len(starts_us)), np.int64) for name in RATES}
     for home, span in town.members.items():
         own = quarters(town, home)
         inside = np.ones(len(starts_us), bool)
@@ -119,6 +119,8 @@ def expected(town: Town) -> dict[str, np.ndarray[Any, Any]]:
         out["self_consumption_rate"] += np.where(
             good, [whole["energy_self_consumption"], whole["energy_production"]], 0
         )
+        sold = whole["energy_production"] - whole["energy_self_consumption"]
+        out["export_share"] += np.where(good, [sold, whole["energy_production"]], 0)
         if has_import(town, home):
             good = known["energy_consumption"]
             used = whole["energy_consumption"]
@@ -144,7 +146,7 @@ def lisbon_midnight_us(text: str) -> int:
 def check(town: Town, groups: GroupStatistics) -> None:
     wanted = expected(town)
     for group_by in ("15_mins", "daily", "total"):
-        question = Question(",".join(ENERGIES + RATES[:2]), "2024-03-29T00:00:00Z", "2024-04-04T00:00:00Z", group_by)
+        question = Question(",".join(ENERGIES + RATES), "2024-03-29T00:00:00Z", "2024-04-04T00:00:00Z", group_by)
         answer = groups.statistics(town.group, question)
         place = (answer.calendar.edges_us - START_US) // QUARTER_US
         for column in answer.columns:

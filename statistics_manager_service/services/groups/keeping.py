@@ -138,8 +138,6 @@ def _parts_of(flows: set[int]) -> list[int]:
     """The parts that a home with some flows is counted in, as `day_sums` counts it."""
     house = len(PARTS[:5])
     names = [PARTS[flow] if flow < house else "consumption" for flow in flows]
-    if flows - {house}:
-        names += ["balanced_export", "balanced_production"]
     if PART["import"] in flows:
         names += ["consumption", "sufficiency_consumption", "sufficiency_import"]
     if PART["production"] in flows:

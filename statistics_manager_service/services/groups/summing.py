@@ -245,8 +245,6 @@ def _together(rows: FlowRows, known: Bools, ends_us: Int64, homes: Int64, flows:
 def _add_balance(adding: _Adding, whole: _Together, has: Bools) -> None:
     """Consumption of the homes that have an import; the sides of the rates."""
     quality = (whole.measured_s, whole.estimated_s)
-    for flow in ("export", "production"):
-        adding.add(f"balanced_{flow}", whole.member, (whole.energy(flow), *quality), whole.good)
     counted = np.flatnonzero(has[_IMPORT][whole.member])
     if not len(counted):
         return
