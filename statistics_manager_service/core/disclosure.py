@@ -38,7 +38,8 @@ def may_be_told(contributions: Int64) -> NDArray[np.bool_]:
     largest = np.partition(magnitude, -2, axis=0)[-2:]
     rest = magnitude.sum(axis=0) - largest.sum(axis=0)
     enough = (magnitude > 0).sum(axis=0) >= LEAST
-    told: NDArray[np.bool_] = enough & (rest * _PER_CENT >= largest[1] * P_PERCENT)
+    # as a quotient, for a hundred times what a home may write would leave 64 bits
+    told: NDArray[np.bool_] = enough & (rest >= largest[1] / _PER_CENT * P_PERCENT)
     return told
 
 
@@ -52,6 +53,15 @@ def percents_told(homes: int) -> tuple[int, ...]:
 def rounded_percentiles(values: Float64, percents: tuple[int, ...]) -> list[float]:
     """Percentiles of values (h,), linear between neighbours (type 7 of Hyndman and Fan, 1996), to two digits."""
     return [two_digits(float(one)) for one in np.percentile(values, percents)]
+
+
+def open_percentiles(values: Float64, percents: tuple[int, ...]) -> dict[int, float]:
+    """Rounded percentiles of values (h,) that may be told, by per cent; none where fewer than LEAST are other than 0,
+    or where the lowest and the highest one are the same: then they are the figure of nearly each home."""
+    told = rounded_percentiles(values, percents)
+    if np.count_nonzero(values) < LEAST or told[0] == told[-1]:
+        return {}
+    return dict(zip(percents, told, strict=True))
 
 
 def two_digits(value: float) -> float:

@@ -19,7 +19,7 @@ from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.errors import BadInput, Conflict, Forbidden, NotFound
 from statistics_manager_service.services.asking import Question
-from statistics_manager_service.services.groups.comparing_homes import HomesCompared
+from statistics_manager_service.services.groups.comparing_homes import ALIKE, HomesCompared
 from statistics_manager_service.services.groups.groups import Groups
 from statistics_manager_service.services.groups.home_days import TOLD, HomeDays
 from statistics_manager_service.services.groups.telling import (
@@ -132,7 +132,29 @@ def test_a_day_on_which_one_home_is_most_of_the_sum_is_hidden(street: Street) ->
     street.write("home11", 2_000_000)
     assert street.values("home00", "all") == [None] * 31
     (column,) = street.ask("home00", "all").statistics.columns
-    assert {lack.why for lack in column.lacks} == {NOT_TOLD}  # nothing of the day is told
+    assert {lack.why for lack in column.lacks} == {HIDDEN}
+
+
+def test_changing_its_own_readings_a_home_does_not_find_where_a_hidden_day_is_told(street: Street) -> None:
+    """Told from where its own figure is twice what is left without the largest of the others, the sum would tell that
+    one exactly. Both ways: it makes itself the largest, or fills up what is left beside a large one."""
+    asked = {"end": "2026-01-02"}
+    for wh_a_day in (60_000, 45_000, 44_000, 2_000):
+        street.write("home00", wh_a_day)
+        assert street.values("home00", "all", **asked) == [None]
+    street.write("home11", 30_000)
+    for wh_a_day in (0, 5_000, 15_000):
+        street.write("home00", wh_a_day)
+        assert street.values("home00", "all", **asked) == [None]
+    street.write("home11", 2_400)
+    assert street.values("home00", "all", **asked) == [None]
+    assert None not in street.values("home00", "all", start="2026-01-02")  # of which nobody had asked
+
+
+def test_dominance_is_seen_among_the_largest_figures_that_fit() -> None:
+    figures = np.array([2 * 10**17, *[10**6] * 11], np.int64)[:, None]
+    assert not may_be_told(figures)[0]
+    assert may_be_told(np.full((12, 1), 2 * 10**17, np.int64))[0]
 
 
 def test_a_sum_of_nothing_is_hidden_it_would_tell_of_each_that_it_has_none(street: Street) -> None:
@@ -277,7 +299,7 @@ def test_no_part_that_is_hidden_follows_from_what_is_told(
             if any(part in day.told and day.told[part] is None for part in parts):
                 continue
             rows.append([upper.get(part, 0) if part in day.told else 0 for part in TOLD])
-        matrix = np.array(rows).reshape(-1, len(TOLD))
+        matrix = np.array([[0] * len(TOLD), *rows])
         for i, part in enumerate(TOLD):
             if part in day.told and day.told[part] is None:
                 unit = np.eye(len(TOLD))[i]
@@ -341,6 +363,28 @@ def test_the_percentiles_of_a_time_stay_whoever_joins_or_leaves(street: Street) 
     street.write("home07", 90_000)
     street.share("all", ["home09"], shares=False)
     assert compare(street).points == first.points
+
+
+def test_percentiles_of_homes_that_have_nothing_are_not_told(street: Street) -> None:
+    for home in street.homes:
+        street.write(home, 0 if home > "home02" else 900, "energy_export")
+    found = compare(street, measure="energy_export")
+    assert (found.homes, found.points, found.rank, found.why) == (None, {}, None, ALIKE)
+    assert compare(street).homes == 12
+    for home in street.homes:
+        street.write(home, 900, "energy_export")
+    assert compare(street, measure="energy_export").points == {}  # for good
+
+
+def test_percentiles_that_are_all_the_same_are_not_told_they_would_be_the_figure_of_nearly_each_home(
+    store: SqlStore,
+) -> None:
+    street = Street(store, 12)
+    for home in street.homes[1:]:
+        street.write(home, 3000)
+    street.put("all", street.homes)
+    street.share("all", street.homes)
+    assert (compare(street).points, compare(street).why) == ({}, ALIKE)
 
 
 def test_where_fewer_than_ten_are_similar_it_is_all_and_where_those_are_fewer_it_is_nobody(street: Street) -> None:

@@ -17,10 +17,10 @@ from statistics_manager_service.core.civil import GroupBy, calendar, parse_momen
 from statistics_manager_service.core.definitions import DEFINITIONS
 from statistics_manager_service.core.disclosure import (
     LEAST,
+    open_percentiles,
     percentile_rank,
     percents_told,
     rank_between,
-    rounded_percentiles,
 )
 from statistics_manager_service.core.group_sums import SUMMED
 from statistics_manager_service.core.readings import Float64, Int64
@@ -39,6 +39,7 @@ from statistics_manager_service.services.ports import Channel, ReadView, Store
 #: What makes homes similar: whether they have it.
 TRAITS: Final = ("production", "battery", "ev", "heat_pump")
 TOO_FEW: Final = f"fewer than {LEAST} homes that share were known from beginning to end, or the time has just ended"
+ALIKE: Final = f"fewer than {LEAST} homes have any, or most have the same: their own figures could be told from it"
 _ALL: Final = "*"
 _QUARTILES: Final = (25, 50, 75)
 _DECIMALS: Final = 6
@@ -97,8 +98,8 @@ class HomesCompared:
         if new is not None and (told is None or new.traits == traits):
             told = self._keep(row, new)
         unit = DEFINITIONS[measure].unit
-        if told is None:
-            return Compared(own, unit, row.timezone, why=TOO_FEW)
+        if told is None or not told.points:
+            return Compared(own, unit, row.timezone, why=TOO_FEW if told is None else ALIKE)
         points = {int(percent): value for percent, value in told.points.items()}
         rank = None if np.isnan(own) else rank_between(own, points)
         why = None if rank is not None else "the home's own figure is not known"
@@ -156,8 +157,8 @@ class HomesCompared:
             count = int(chosen.sum())
             percents = percents_told(count)
             if percents:
-                told = rounded_percentiles(values[chosen], percents)
-                points = {str(percent): value for percent, value in zip(percents, told, strict=True)}
+                told = open_percentiles(values[chosen], percents)
+                points = {str(percent): value for percent, value in told.items()}
                 return ToldQuartiles(measure, first_day, end_day, name, count, points)
         return None
 

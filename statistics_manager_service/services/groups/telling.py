@@ -166,7 +166,10 @@ def _runs(days: Sequence[int]) -> list[list[int]]:
 
 
 def told_days(days: HomeDays, inside: Bools, run: Sequence[int], edges_us: Int64) -> list[ToldDay]:
-    """What may be told of days, and no more; days of which nothing may are left out.
+    """What may be told of days, and no more; days on which fewer than LEAST homes count are left out.
+
+    A day is here also where all of it must be hidden, so that this is for good, too: were it looked at again, a home
+    could change its own readings until the day is told, and where the rule just holds tells the sum of some others.
 
     inside: (h, n) whether a home is a member and shares then. Of each part that a home has: [milliwatt-hours, homes,
     the share of their time that is measured], or None where it must not be told. A part of no home is left out.
@@ -180,7 +183,7 @@ def told_days(days: HomeDays, inside: Bools, run: Sequence[int], edges_us: Int64
     elapsed_s = np.diff(edges_us) // US_PER_S
     found = []
     for i, day in enumerate(run):
-        if homes[i] < LEAST or not open_parts[:, i].any():
+        if homes[i] < LEAST:
             continue
         told: dict[str, Any] = {}
         for part, name in enumerate(TOLD):
