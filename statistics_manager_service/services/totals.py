@@ -89,7 +89,7 @@ def _are_quarters(edges_us: Int64) -> bool:
 
 
 def _plan_of_quarters(edges_us: Int64) -> EdgePlan:
-    """The plan of quarter-hours side by side, which are read as they are stored: of it the days and their range count."""
+    """The plan of quarter-hours side by side, which are read as they are stored: of it days and range count."""
     count, nothing = len(edges_us) - 1, np.zeros(0, np.int64)
     first_day, slot = divmod(int(edges_us[0]) // QUARTER_US, QUARTERS_PER_DAY)
     return EdgePlan(

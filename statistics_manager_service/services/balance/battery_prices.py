@@ -93,9 +93,7 @@ class BatteryPrices:
         nano = books.carried_out(np.maximum(cost, 0)) - books.carried_out(np.maximum(-cost, 0))
         return Paid(nano, books.carried_out(np.where(known, 0, from_grid)), currency, why)
 
-    def prices(
-        self, view: ReadView, home: Home, books: Books, until_us: int | None
-    ) -> tuple[Float64, str | None, str]:
+    def prices(self, view: ReadView, home: Home, books: Books, until_us: int | None) -> tuple[Float64, str | None, str]:
         """What one more kilowatt-hour from the grid cost in each quarter-hour, the currency, and why it is not known
         where it is NaN."""
         nothing = np.full(len(books.good), np.nan)
