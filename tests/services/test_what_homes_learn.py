@@ -19,7 +19,7 @@ from statistics_manager_service.core.readings import WireReadings
 from statistics_manager_service.core.units import QUARTER_US, US_PER_DAY, US_PER_S
 from statistics_manager_service.errors import BadInput, Conflict, Forbidden, NotFound
 from statistics_manager_service.services.asking import Question
-from statistics_manager_service.services.groups.comparing_homes import ALIKE, HomesCompared
+from statistics_manager_service.services.groups.comparing_homes import ALIKE, NO_MEMBER, HomesCompared
 from statistics_manager_service.services.groups.groups import Groups
 from statistics_manager_service.services.groups.home_days import TOLD, HomeDays
 from statistics_manager_service.services.groups.telling import (
@@ -329,6 +329,15 @@ def test_of_a_told_sum_no_home_can_tell_another_ones_figure_within_the_rules_sha
         for j, other in enumerate(figures):
             if i != j:
                 assert (total - mine - other) * 100 >= P_PERCENT * other
+
+
+def test_a_home_whose_membership_has_ended_is_told_of_no_later_day(street: Street) -> None:
+    street.put("all", [{"household": "home00", "to": "2026-01-20"}, *street.homes[1:]])
+    assert [one is None for one in street.values("home00", "all")] == [False] * 19 + [True] * 12
+    assert None not in street.values("home01", "all")
+    assert street.values("home00", "all", start="2026-01-20") == [None] * 12
+    assert (compare(street).points, compare(street).why) == ({}, NO_MEMBER)
+    assert compare(street, "home01").homes == 11
 
 
 # --- percentiles ------------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from statistics_manager_service.services.ports import Channel, ReadView, Store
 #: What makes homes similar: whether they have it.
 TRAITS: Final = ("production", "battery", "ev", "heat_pump")
 TOO_FEW: Final = f"fewer than {LEAST} homes that share were known from beginning to end, or the time has just ended"
+NO_MEMBER: Final = "the home's membership ended before the time did"
 ALIKE: Final = f"fewer than {LEAST} homes have any, or most have the same: their own figures could be told from it"
 _ALL: Final = "*"
 _QUARTILES: Final = (25, 50, 75)
@@ -85,21 +86,23 @@ class HomesCompared:
     def for_home(self, household: str, group: str, measure: str, start: str, end: str) -> Compared:
         """As a home is told. Raises BadInput with all faults, Forbidden."""
         with self._store.reading() as view:
-            row = shared_group(view, household, group)
+            row, until_day = shared_group(view, household, group)
             days = _period(measure, start, end)
             edges_us = _edges(row.timezone, start, end)
             (home,) = self._asking.homes_of(view, [household])
             own = self._own(view, home, measure, edges_us, row.timezone)
             traits = _name(traits_of(home.channels))
             told = _told_to(view.told_quartiles(row.group_no, measure, *days), traits)
+            is_member = days[1] <= until_day
             new = None
-            if told is None or told.traits != traits:
+            if is_member and (told is None or told.traits != traits):
                 new = self._new(view, row, measure, days, edges_us, traits)
         if new is not None and (told is None or new.traits == traits):
             told = self._keep(row, new)
         unit = DEFINITIONS[measure].unit
-        if told is None or not told.points:
-            return Compared(own, unit, row.timezone, why=TOO_FEW if told is None else ALIKE)
+        if not is_member or told is None or not told.points:
+            hidden = NO_MEMBER if not is_member else TOO_FEW if told is None else ALIKE
+            return Compared(own, unit, row.timezone, why=hidden)
         points = {int(percent): value for percent, value in told.points.items()}
         rank = None if np.isnan(own) else rank_between(own, points)
         why = None if rank is not None else "the home's own figure is not known"

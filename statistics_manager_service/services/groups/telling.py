@@ -36,7 +36,9 @@ from statistics_manager_service.services.remembering import Remembered
 
 #: A day is told so long after its end: what comes in later does not change it.
 SETTLED_US: Final = US_PER_DAY
-NOT_TOLD: Final = f"the sums of a day are told a day after its end, where {LEAST} homes that share were known all day"
+NOT_TOLD: Final = (
+    f"the sums of a day are told to members, a day after its end, where {LEAST} homes that share were known all day"
+)
 HIDDEN: Final = f"fewer than {LEAST} homes have it, or one makes up most of it: its own figure could be told from it"
 #: For a group that is not there as for one that the home does not share with.
 NOT_FOR_YOU: Final = "this group's figures are for homes that are members and share with it"
@@ -56,13 +58,14 @@ class HomesAnswer:
     homes: Sequence[int | None]
 
 
-def shared_group(view: ReadView, household: str, group: str) -> GroupRow:
-    """The group, for a household that shares with it. Raises Forbidden, in the same words and after the same work
-    whether there is such a group: only the household's own memberships are looked at."""
+def shared_group(view: ReadView, household: str, group: str) -> tuple[GroupRow, int]:
+    """The group, for a household that shares with it, and the day behind the last one on which it is a member: of later
+    ones it is told nothing. Raises Forbidden, in the same words and after the same work whether there is such a group:
+    only the household's own memberships are looked at."""
     owner = view.household(household)
     for one in [] if owner is None else memberships_of(view, owner.household_no):
         if one.group.id == group and one.since_day is not None:
-            return one.group
+            return one.group, one.member.to_day
     raise Forbidden(NOT_FOR_YOU)
 
 
@@ -83,10 +86,11 @@ class Telling:
     def statistics(self, household: str, group: str, question: Question) -> HomesAnswer:
         """The group's sums as homes are told them. Raises BadInput with all faults, Forbidden."""
         with self._store.reading() as view:
-            row = shared_group(view, household, group)
+            row, until_day = shared_group(view, household, group)
             measures, cal = parsed(question, row.timezone, Billing())
             _check(measures, question, row)
             first_day, end_day = (_day(row.timezone, int(cal.edges_us[edge])) for edge in (0, -1))
+            end_day = min(end_day, until_day)
             told: Sequence[ToldDay] = view.told_days(row.group_no, first_day, end_day - 1)
             new = self._new_days(view, row, told, first_day, end_day)
         if new:
