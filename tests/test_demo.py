@@ -146,6 +146,13 @@ def test_the_demo_fills_quickly_and_its_links_answer(tmp_path: pathlib.Path) -> 
             assert all(30 < kwh < 3000 for kwh in energies[1:-1]), (link, energies)
         for token, link in forecasts:
             has_forecasts(link, token)
+        every = re.findall(r"curl -H 'Authorization: (Bearer \S+)' '(http\S+)'", said)
+        assert len(every) == 15
+        answers = {link: httpx.get(link, headers={"Authorization": token}, timeout=30) for token, link in every}
+        assert {answer.status_code for answer in answers.values()} == {200}
+        explained = [answer.json() for link, answer in answers.items() if "/explain?" in link]
+        assert [one["unit"] for one in explained] == ["gCO2eq"] * 3
+        assert all(one["value"] > 0 for one in explained)
         (token, _), (_, other) = calls[:2]
         assert httpx.get(other, headers={"Authorization": token}, timeout=10).status_code == 403
     finally:

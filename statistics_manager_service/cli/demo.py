@@ -135,13 +135,18 @@ def _print_links(settings: Settings, found: list[DemoHome], since: str) -> None:
         *(time.strftime("%Y-%m-%d", time.gmtime(now_s + d * S_PER_DAY)) for d in (-6, 2))
     )
     last_month = time.strftime("%Y-%m-01", time.gmtime(_month_start(now_s) - S_PER_DAY))
-    bill = f"format=pdf&start={last_month}&end={time.strftime('%Y-%m-01', time.gmtime(now_s))}"
+    month = f"start={last_month}&end={time.strftime('%Y-%m-01', time.gmtime(now_s))}"
     for home in found:
         claims = {"sub": home.id, "iat": now_s, "exp": now_s + _TOKEN_DAYS * S_PER_DAY}
         token = jwt.encode(claims, key.get_secret_value(), algorithm="HS512")
-        query = f"measures=energy_import&group_by=monthly&start={since}-01&end={next_year}-01-01"
-        print(f"{home.id}: {home.about}")
-        print(f"  {token}")
-        print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/statistics?{query}'")
-        print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/forecast?{days}'")
-        print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/statement?{bill}' -o bill.pdf\n")
+        calls = {
+            f"statistics?measures=energy_import&group_by=monthly&start={since}-01&end={next_year}-01-01": "",
+            f"forecast?{days}": "",
+            f"statement?format=pdf&{month}": " -o bill.pdf",
+            f"energy-flows?{month}": "",
+            f"explain?measure=emissions_import&{month}": "",
+        }
+        print(f"{home.id}: {home.about}\n  {token}")
+        for call, into in calls.items():
+            print(f"  curl -H 'Authorization: Bearer {token}' '{base}/households/{home.id}/{call}'{into}")
+        print()
