@@ -20,6 +20,7 @@ from statistics_manager_service.api.errors import answer_to
 from statistics_manager_service.api.queries import read_query
 from statistics_manager_service.api.statistics import StatisticsQuery, statistics_answer
 from statistics_manager_service.errors import StatisticsError
+from statistics_manager_service.services.accounts.access import require_read
 from statistics_manager_service.services.app import AppServices
 
 _PATH: Final = re.compile(r"/households/([^/]+)/statistics")
@@ -62,6 +63,7 @@ class Direct:
             elif name == b"accept":
                 accept = value.decode("latin-1")
         who = await caller_of(self._services, authorization)
+        require_read(who, household)  # before the query is read: of its faults others are told nothing
         self._services.accounts.seen((household,))
         return await statistics_answer(self._services, household, _query(scope["query_string"]), who, accept)
 

@@ -20,7 +20,7 @@ from statistics_manager_service.api.auth import caller
 from statistics_manager_service.api.running import services_of
 from statistics_manager_service.core.civil import parse_moment
 from statistics_manager_service.errors import BadInput, Fault
-from statistics_manager_service.services.accounts.access import Caller
+from statistics_manager_service.services.accounts.access import Caller, require_read
 
 #: Of a parameter as it is told; a client may name it as it likes.
 _LONGEST_NAME = 60
@@ -134,9 +134,13 @@ def _faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
 
 
 def query(model: type[Model]) -> Any:
-    """The dependency of an endpoint on its query. Who calls is found out first: strangers are told nothing else."""
+    """The dependency of an endpoint on its query. Who calls is found out first, and whether the household of the path
+    may be read: strangers, and other households, are told nothing else."""
 
     async def read(request: Request, who: Annotated[Caller, Depends(caller)]) -> Model:
+        household = request.path_params.get("household")
+        if household is not None:
+            require_read(who, household)
         services = services_of(request)
         asker = Asker(who, services.asking.now_us(), services.settings.max_households_per_query)
         asked = read_query(model, request.scope["query_string"], asker)

@@ -381,6 +381,12 @@ def test_the_scope_may_hold_other_words_beside_service(api: Api, scope: Any) -> 
     assert api.get("/households", token=api.service.token(sub="x", scope=scope)).status_code == 200
 
 
+@pytest.mark.parametrize("name", [one for one in ROUTES if one.startswith("GET ") and "{household}" in one])
+def test_another_home_is_told_of_no_fault_in_its_query(api: Api, kept: Stage, name: str) -> None:
+    path = kept.filled(name.split(" ", 1)[1]).removeprefix(BASE)
+    refused(api.get(f"{path}?start=never&nonsense=1", token=Home(api).token), name, 403)
+
+
 @pytest.mark.parametrize("name", [one for one in KEPT_FROM_STRANGERS if one not in NAME_NOBODY])
 def test_a_route_is_closed_to_other_homes_and_their_devices(api: Api, kept: Stage, name: str) -> None:
     stranger = Home(api)
