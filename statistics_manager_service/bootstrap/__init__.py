@@ -163,12 +163,9 @@ def in_turn(*steps: Callable[[], None]) -> Callable[[], None]:
     return do
 
 
-def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
-    """The services over the store of the settings."""
-    store = store or open_store(settings)
-    recorder = Recorder(store, now_us)
-    beside = Running(settings, store, recorder, now_us)
-    tokens = Tokens(
+def tokens_of(settings: Settings, store: SqlStore) -> Tokens:
+    """Who calls, by the tokens of the settings and the store. Raises StatisticsError where nobody could be let in."""
+    return Tokens(
         store,
         now_us,
         keys_of(settings),
@@ -177,6 +174,13 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         settings.trust_unauthenticated,
         blacklist_of(settings),
     )
+
+
+def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
+    """The services over the store of the settings."""
+    store = store or open_store(settings)
+    recorder = Recorder(store, now_us)
+    beside = Running(settings, store, recorder, now_us)
     accounts = Accounts(store, account_manager(settings), settings.account_ttl_s)
     refreshing = Workers([] if accounts.state is None else [Duty("accounts", accounts.refresh, accounts.rest_s)])
     tariffs = Tariffs(store, now_us)
@@ -193,7 +197,7 @@ def build(settings: Settings, store: SqlStore | None = None) -> AppServices:
         store=store,
         store_is_embedded=store.is_embedded,
         households=Households(store, recorder, now_us),
-        tokens=tokens,
+        tokens=tokens_of(settings, store),
         recorder=recorder,
         kept_readings=KeptReadings(store),
         asking=asking,
